@@ -1,0 +1,258 @@
+//! Who can speak: the account, the logins that began with it, and the rules of their texts.
+//!
+//! Usernames are compared exactly, e-mail addresses without regard to case and shown as given.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::id::{LoginId, UserId};
+use crate::time::Timestamp;
+
+/// The most characters of a username or of a name.
+pub const NAME_CHARS_MAX: usize = 150;
+/// The most characters of an e-mail address.
+pub const EMAIL_CHARS_MAX: usize = 254;
+/// The fewest characters of a password.
+pub const PASSWORD_CHARS_MIN: usize = 8;
+/// The most bytes of a password: more would make the hash a way to burn CPU.
+pub const PASSWORD_BYTES_MAX: usize = 1_024;
+
+/// Which field of an account a refusal is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AccountField {
+    /// The username.
+    Username,
+    /// The e-mail address.
+    Email,
+    /// The password.
+    Password,
+    /// The display name.
+    Name,
+}
+
+/// Letters, digits and `@ . + - _`, 1 to 150 characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Username(Box<str>);
+
+impl Username {
+    /// A username; `None` if the text is none.
+    pub fn new(text: &str) -> Option<Self> {
+        let allowed = |c: char| c.is_alphanumeric() || "@.+-_".contains(c);
+        let count = text.chars().count();
+        ((1..=NAME_CHARS_MAX).contains(&count) && text.chars().all(allowed)).then(|| Self(text.into()))
+    }
+    /// The username.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An e-mail address: one `@` with something on both sides, a dot in the domain, no blanks, at most 254 characters.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Email(Box<str>);
+
+impl Email {
+    /// An address; `None` if the text is none.
+    pub fn new(text: &str) -> Option<Self> {
+        let (local, domain) = text.rsplit_once('@')?;
+        let plain = text.chars().all(|c| !c.is_whitespace() && !c.is_control());
+        let dotted = domain.split('.').count() > 1 && domain.split('.').all(|label| !label.is_empty());
+        (plain && dotted && !local.is_empty() && !local.contains('@') && text.chars().count() <= EMAIL_CHARS_MAX)
+            .then(|| Self(text.into()))
+    }
+    /// The address as given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+    /// The form that is compared and must be unique.
+    pub fn folded(&self) -> String {
+        self.0.to_lowercase()
+    }
+}
+
+impl fmt::Debug for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Email([redacted])")
+    }
+}
+
+/// A name as people show it: at most 150 characters, no control characters; may be empty.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct DisplayName(Box<str>);
+
+impl DisplayName {
+    /// A name; `None` if the text is too long or has control characters.
+    pub fn new(text: &str) -> Option<Self> {
+        (text.chars().count() <= NAME_CHARS_MAX && !text.chars().any(char::is_control)).then(|| Self(text.into()))
+    }
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What is typed in to prove who one is; never stored, never shown.
+#[derive(Clone)]
+pub struct Password(Box<str>);
+
+impl Password {
+    /// A password for a new account: at least 8 characters, at most 1,024 bytes.
+    pub fn new(text: &str) -> Option<Self> {
+        (text.chars().count() >= PASSWORD_CHARS_MIN && text.len() <= PASSWORD_BYTES_MAX).then(|| Self(text.into()))
+    }
+    /// A password that is only to be compared: any text, cut where it could not match anyway.
+    pub fn given(text: &str) -> Self {
+        Self(text.chars().take(PASSWORD_BYTES_MAX + 1).collect())
+    }
+    /// The text, for the hash alone.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password([redacted])")
+    }
+}
+
+/// A password's hash with its parameters, in PHC text form.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(pub Box<str>);
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash([redacted])")
+    }
+}
+
+/// The stored record of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The number.
+    pub id: UserId,
+    /// The unique name.
+    pub username: Username,
+    /// The unique address.
+    pub email: Email,
+    /// The name as people show it.
+    pub name: DisplayName,
+    /// The password's hash; `None` for an account that cannot log in by password (made by import).
+    pub password: Option<PasswordHash>,
+    /// Whether the account may be used.
+    pub active: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A hash of a refresh token: the token itself is never stored.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RefreshHash(pub [u8; 32]);
+
+impl fmt::Debug for RefreshHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RefreshHash([redacted])")
+    }
+}
+
+/// What one signup or login began (the refresh-token family). It ends by logout, by expiry, or when a used refresh
+/// token comes back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// Its identity; the `sid` of its access tokens.
+    pub id: LoginId,
+    /// Whose it is.
+    pub user: UserId,
+    /// The refresh token in force.
+    pub refresh: RefreshHash,
+    /// The one before it, and when it was replaced: for a few seconds it is taken as a repetition, later as theft.
+    pub replaced: Option<(RefreshHash, Timestamp)>,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When its refresh token dies.
+    pub expires_at: Timestamp,
+    /// When it was ended, if it was.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// For how long the immediately preceding refresh token is taken as a repetition rather than as theft (A5).
+pub const REFRESH_GRACE: Duration = Duration::from_secs(10);
+
+/// What a refresh token that was presented means for its login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefreshVerdict {
+    /// It is the one in force: rotate.
+    Current,
+    /// It was in force a moment ago (two tabs, a lost answer): rotate again.
+    JustReplaced,
+    /// It was used before: somebody else may hold it. The whole login ends.
+    Reused,
+    /// The login has ended or expired, or the token is none of its.
+    Invalid,
+}
+
+impl Login {
+    /// Judges a presented refresh token. Any token of this login that is neither the current one nor the one just
+    /// replaced counts as reused: the token names its login and only we draw such tokens.
+    pub fn judge(&self, presented: RefreshHash, now: Timestamp) -> RefreshVerdict {
+        if self.ended_at.is_some() || now >= self.expires_at {
+            return RefreshVerdict::Invalid;
+        }
+        if presented == self.refresh {
+            return RefreshVerdict::Current;
+        }
+        match self.replaced {
+            Some((hash, at)) if hash == presented && now.since(at) <= REFRESH_GRACE => RefreshVerdict::JustReplaced,
+            _ => RefreshVerdict::Reused,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usernames_hold_letters_digits_and_five_signs() {
+        for good in ["a", "Ann-Marie_7", "x@y.z+1", "élan"] {
+            assert!(Username::new(good).is_some(), "{good}");
+        }
+        for bad in ["", "a b", "a/b", "a\n", "<b>"] {
+            assert!(Username::new(bad).is_none(), "{bad:?}");
+        }
+        assert!(Username::new(&"x".repeat(NAME_CHARS_MAX)).is_some());
+        assert!(Username::new(&"x".repeat(NAME_CHARS_MAX + 1)).is_none());
+    }
+
+    #[test]
+    fn an_address_needs_a_local_part_and_a_dotted_domain() {
+        for good in ["a@b.c", "Ann+x@mail.example.org"] {
+            assert!(Email::new(good).is_some(), "{good}");
+        }
+        for bad in ["", "a", "a@", "@b.c", "a@b", "a@b..c", "a b@c.d", "a@b@c.d", "a@.c"] {
+            assert!(Email::new(bad).is_none(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_refresh_token_used_again_later_is_theft() {
+        let hash = |byte| RefreshHash([byte; 32]);
+        let at = |seconds: i64| Timestamp(seconds * 1_000_000);
+        let login = Login {
+            id: LoginId(1),
+            user: UserId::new(1).expect("valid"),
+            refresh: hash(3),
+            replaced: Some((hash(2), at(100))),
+            created_at: at(0),
+            expires_at: at(1_000),
+            ended_at: None,
+        };
+        assert_eq!(login.judge(hash(3), at(101)), RefreshVerdict::Current);
+        assert_eq!(login.judge(hash(2), at(110)), RefreshVerdict::JustReplaced);
+        assert_eq!(login.judge(hash(2), at(111)), RefreshVerdict::Reused);
+        assert_eq!(login.judge(hash(1), at(101)), RefreshVerdict::Reused);
+        assert_eq!(login.judge(hash(3), at(1_000)), RefreshVerdict::Invalid);
+        let ended = Login { ended_at: Some(at(5)), ..login };
+        assert_eq!(ended.judge(hash(3), at(101)), RefreshVerdict::Invalid);
+    }
+}
