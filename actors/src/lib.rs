@@ -4,6 +4,7 @@
 //! [`rejected`], [`view`], [`event`]), the bounds ([`limits`]), the ports ([`store`], [`credential`], [`telemetry`]),
 //! the way out ([`session`], [`outbound`]), the rules ([`policy`], [`bucket`], [`log`], [`conversation`], [`user`]),
 //! and what runs them: the homes, the answers, the directory, and [`node`], the façade of the crate.
+//! With the feature `testkit` there are doubles of the ports and the contract that every store is held to.
 
 pub mod id;
 pub mod time;
@@ -34,3 +35,5 @@ mod task;
 mod supervisor;
 mod directory;
 pub mod node;
+#[cfg(feature = "testkit")]
+pub mod testkit;
