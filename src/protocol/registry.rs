@@ -545,8 +545,9 @@ pub fn document() -> String {
         for Row { number, name, status, retry, .. } in rows() {
             line(&mut text, format_args!("| {number} | [`{name}`](#{name}) | {status} | {} |", retry.as_str()));
         }
-        for Row { number, name, title, retry, why, remedy, .. } in rows() {
-            line(&mut text, format_args!("\n### <a id=\"{name}\"></a>{number} `{name}`: {title}\n\n**Why.** {why}\n"));
+        for Row { number, name, status, title, retry, why, remedy, .. } in rows() {
+            line(&mut text, format_args!("\n### <a id=\"{name}\"></a>{number} `{name}`\n"));
+            line(&mut text, format_args!("**What you see.** `{name}`: {title}. Over HTTP: {status}.\n\n**Why.** {why}\n"));
             line(&mut text, format_args!("**What to do.** {remedy} Retry: {}.", meaning(*retry)));
         }
     }
