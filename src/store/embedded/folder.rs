@@ -92,7 +92,10 @@ impl Folder {
 
     fn is_empty(&self) -> Result<bool, OpenError> {
         let found = [&self.entries, &self.heads, &self.rows].map(Keyspace::is_empty);
-        found.into_iter().try_fold(true, |all, empty| empty.map(|empty| all && empty)).map_err(|error| Fault::from(error).sentence(&self.path))
+        found
+            .into_iter()
+            .try_fold(true, |all, empty| empty.map(|empty| all && empty))
+            .map_err(|error| Fault::from(error).sentence(&self.path))
     }
 
     fn count_start(self) -> Result<Opened, OpenError> {
@@ -163,10 +166,8 @@ fn lock(path: &Path) -> Result<File, OpenError> {
 }
 
 fn database(path: &Path, cache_bytes: u64) -> Result<Database, OpenError> {
-    let builder = Database::builder(path.join(STORE))
-        .cache_size(cache_bytes)
-        .max_journaling_size(JOURNALS_BYTES)
-        .worker_threads(WORKER_THREADS);
+    let builder =
+        Database::builder(path.join(STORE)).cache_size(cache_bytes).max_journaling_size(JOURNALS_BYTES).worker_threads(WORKER_THREADS);
     guarded(|| builder.open()).map_err(|fault| fault.sentence(path))
 }
 

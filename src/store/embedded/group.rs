@@ -83,7 +83,9 @@ fn projected(log: LogId, version: Seq, row: &Row) -> Sealed {
         (Row::Member(user, place), LogId::Conversation(ConversationId::Group(group))) => {
             sealed(Key::Member(group, *user), &Projected { version, row: *place })
         }
-        (Row::Own(user, pos), LogId::Conversation(conversation)) => sealed(Key::Own(*user, conversation), &Projected { version, row: *pos }),
+        (Row::Own(user, pos), LogId::Conversation(conversation)) => {
+            sealed(Key::Own(*user, conversation), &Projected { version, row: *pos })
+        }
         (Row::Listed(conversation, listed), LogId::User(user)) => {
             sealed(Key::Listed(user, *conversation), &Projected { version, row: *listed })
         }
@@ -298,10 +300,8 @@ impl<'a> Group<'a> {
 
     /// What will stand under a key when what was collected so far is committed.
     fn bytes(&self, space: Space, key: &[u8]) -> Result<Option<fjall::Slice>, StoreError> {
-        if !self.places.is_empty() {
-            if let Some(place) = self.places.get(&(space, key.to_vec())) {
-                return Ok(self.rows[*place].2.as_deref().map(fjall::Slice::from));
-            }
+        if let Some(place) = self.places.get(&(space, key.to_vec())) {
+            return Ok(self.rows[*place].2.as_deref().map(fjall::Slice::from));
         }
         self.shared.folder.bytes(space, key).map_err(|error| reads::failed(&error))
     }

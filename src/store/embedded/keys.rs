@@ -223,7 +223,8 @@ mod tests {
         prop_oneof![
             user().prop_map(LogId::User),
             (1..=NUMBER_MAX).prop_map(|number| LogId::Conversation(ConversationId::Group(GroupId::new(number).expect("valid")))),
-            (user(), user()).prop_filter_map("a pair", |(one, other)| Pair::new(one, other).ok().map(|pair| ConversationId::Direct(pair).into())),
+            (user(), user())
+                .prop_filter_map("a pair", |(one, other)| Pair::new(one, other).ok().map(|pair| ConversationId::Direct(pair).into())),
         ]
     }
 

@@ -23,7 +23,9 @@ pub(super) fn damaged(shared: &Shared, damage: &Damage) -> StoreError {
 /// What the database said to a read.
 pub(super) fn failed(error: &fjall::Error) -> StoreError {
     match error {
-        fjall::Error::Io(_) | fjall::Error::Poisoned | fjall::Error::Storage(fjall::LsmError::Io(_)) => StoreError::Unavailable(error.to_string()),
+        fjall::Error::Io(_) | fjall::Error::Poisoned | fjall::Error::Storage(fjall::LsmError::Io(_)) => {
+            StoreError::Unavailable(error.to_string())
+        }
         _ => StoreError::Corrupt(error.to_string()),
     }
 }
@@ -137,7 +139,12 @@ fn scan<T: Stored>(shared: &Shared, prefix: &[u8], after: &[u8], mut take: impl 
     Ok(())
 }
 
-pub(super) fn members(shared: &Shared, group: GroupId, after: Option<UserId>, limit: usize) -> Result<Vec<(UserId, Membership)>, StoreError> {
+pub(super) fn members(
+    shared: &Shared,
+    group: GroupId,
+    after: Option<UserId>,
+    limit: usize,
+) -> Result<Vec<(UserId, Membership)>, StoreError> {
     let prefix = keys::members_prefix(group);
     let after = after.map_or_else(|| prefix.clone(), |user| Key::Member(group, user).bytes());
     let mut found = Vec::new();
@@ -151,7 +158,12 @@ pub(super) fn members(shared: &Shared, group: GroupId, after: Option<UserId>, li
     Ok(found)
 }
 
-pub(super) fn listed(shared: &Shared, user: UserId, after: Option<ConversationId>, limit: usize) -> Result<Vec<ConversationId>, StoreError> {
+pub(super) fn listed(
+    shared: &Shared,
+    user: UserId,
+    after: Option<ConversationId>,
+    limit: usize,
+) -> Result<Vec<ConversationId>, StoreError> {
     let prefix = keys::listed_prefix(user);
     let after = after.map_or_else(|| prefix.clone(), |conversation| Key::Listed(user, conversation).bytes());
     let mut found = Vec::new();

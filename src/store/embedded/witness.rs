@@ -12,7 +12,8 @@ use std::path::Path;
 /// The file's name in the data folder.
 pub(super) const NAME: &str = "parlance.witness";
 
-const SLOT_BYTES: u64 = 512;
+/// Far enough apart for a torn write to hit one only.
+const SLOT_BYTES: usize = 512;
 const RECORD_BYTES: usize = 20;
 
 /// How far the store had come.
@@ -38,7 +39,7 @@ pub(super) fn read(folder: &Path) -> io::Result<Option<Sighting>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let slots = [bytes.get(..RECORD_BYTES), bytes.get(SLOT_BYTES as usize..SLOT_BYTES as usize + RECORD_BYTES)];
+    let slots = [bytes.get(..RECORD_BYTES), bytes.get(SLOT_BYTES..SLOT_BYTES + RECORD_BYTES)];
     let sightings = slots.into_iter().flatten().filter_map(parse);
     match sightings.max_by_key(|sighting| sighting.commits) {
         Some(sighting) => Ok(Some(sighting)),
@@ -60,7 +61,7 @@ impl Witness {
 
     /// Writes and syncs a count.
     pub(super) fn write(&mut self, sighting: Sighting) -> io::Result<()> {
-        let offset = if self.turn { SLOT_BYTES } else { 0 };
+        let offset = if self.turn { SLOT_BYTES as u64 } else { 0 };
         self.file.write_all_at(&bytes(sighting), offset)?;
         self.file.sync_data()?;
         self.turn = !self.turn;
@@ -99,7 +100,7 @@ mod tests {
         assert_eq!(read(folder.path()).expect("readable"), Some(at(3)));
         let path = folder.path().join(NAME);
         let mut bytes = std::fs::read(&path).expect("readable");
-        bytes[SLOT_BYTES as usize + 3] ^= 1;
+        bytes[SLOT_BYTES + 3] ^= 1;
         std::fs::write(&path, &bytes).expect("writable");
         assert_eq!(read(folder.path()).expect("readable"), Some(at(2)));
         bytes[3] ^= 1;

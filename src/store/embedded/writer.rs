@@ -95,7 +95,8 @@ impl Writer {
     fn write(&self, rows: Vec<(super::keys::Space, Vec<u8>, Option<Vec<u8>>)>) -> fjall::Result<(u64, u64)> {
         let folder = &self.shared.folder;
         let (mut count, mut bytes) = (1, 0);
-        let mut batch = fjall::OwnedWriteBatch::with_capacity(folder.database().clone(), rows.len() + 1).durability(Some(PersistMode::SyncData));
+        let mut batch =
+            fjall::OwnedWriteBatch::with_capacity(folder.database().clone(), rows.len() + 1).durability(Some(PersistMode::SyncData));
         for (space, key, value) in rows {
             count += 1;
             bytes += (key.len() + value.as_ref().map_or(0, Vec::len)) as u64;

@@ -124,9 +124,7 @@ fn act(record: ActRecord<'_>) -> Result<Act, Damage> {
             reply_to: reply_to.map(|seq| valid(Seq::new(seq), "reply_to")).transpose()?,
             mentions: users(&mentions)?,
         }),
-        ActRecord::Created { name, members } => {
-            Act::Created { name: valid(GroupName::new(&name), "name")?, members: users(&members)? }
-        }
+        ActRecord::Created { name, members } => Act::Created { name: valid(GroupName::new(&name), "name")?, members: users(&members)? },
         ActRecord::Joined { members } => Act::Joined { members: users(&members)? },
         ActRecord::Left { member } => Act::Left { member: user(member)? },
         ActRecord::Appeared { conversation } => Act::Appeared { conversation: named(&conversation)? },

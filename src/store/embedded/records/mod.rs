@@ -1,4 +1,4 @@
-//! Every stored value: a version, its fields as a MessagePack map, and a checksum over key, version and fields.
+//! Every stored value: a version, its fields as a `MessagePack` map, and a checksum over key, version and fields.
 //!
 //! | file | value | version | predecessor |
 //! |---|---|---|---|
