@@ -531,3 +531,54 @@ fn messagepack_numbers_may_be_wide_and_are_stored_short() {
     let extension = one(b"\xd6\xff\0\0\0\0");
     assert!(matches!(extension.as_slice(), [Incoming::Refused { id: Some(1), error }] if error.code == Code::Malformed), "{extension:?}");
 }
+
+#[test]
+fn an_extension_of_any_length_spoils_its_own_request_alone() {
+    let fixed = [(0xd4_u8, 1_usize), (0xd5, 2), (0xd6, 4), (0xd7, 8), (0xd8, 16)];
+    let mut extensions: Vec<Vec<u8>> = fixed.map(|(marker, count)| [vec![marker, 5], vec![0xc1; count]].concat()).into();
+    extensions.extend([vec![0xc7, 1, 5, 0xc1], vec![0xc8, 0, 1, 5, 0xc1], vec![0xc9, 0, 0, 0, 1, 5, 0xc1]]);
+    for extension in extensions {
+        let spoilt = [b"\x83\xa1d\x81\xa1s".as_slice(), &extension, b"\xa2id\x07\xa2op\xa2hb"].concat();
+        let frame = [spoilt.as_slice(), b"\x82\xa2id\x08\xa2op\xa2hb"].concat();
+        let incoming = decode(Encoding::MessagePack, &frame, &Limits::default(), None);
+        let intact = Incoming::Request(Request { id: Some(8), op: Op::Beat { pushes: None } });
+        let [Incoming::Refused { id: Some(7), error }, last] = incoming.as_slice() else { panic!("{incoming:?}") };
+        assert_eq!((error.code, last), (Code::Malformed, &intact));
+    }
+}
+
+#[test]
+fn stored_data_that_this_protocol_never_stores_is_left_out() {
+    let shown = |stored: Vec<u8>| {
+        let content = Content { text: "still here".into(), data: Some(Opaque(stored.into())), ..Content::default() };
+        let entry = Arc::new(Entry {
+            seq: Seq::ZERO.next(),
+            pos: Pos(1),
+            id: MessageId::new(1).expect("valid"),
+            author: UserId::new(1).expect("valid"),
+            client_key: ClientKey::new("k").expect("valid"),
+            at: Timestamp(0),
+            act: Act::Message(content),
+        });
+        let event = Event::Entry { conversation: "g1".parse().expect("valid"), incarnation: Incarnation(1), entry };
+        let body = same(|encoding| render_event(encoding, &event, &Limits::default())).get("d").and_then(|d| d.get("body")).cloned();
+        let body = body.expect("a body");
+        assert!(body.get("text").is_some());
+        body.get("data").is_some()
+    };
+    assert!(shown(b"\x91\x01".to_vec()));
+    let deep = |levels: usize| [vec![0x91; levels], vec![0x01]].concat();
+    assert!(shown(deep(32)) && !shown(deep(33)) && !shown(deep(100_000)));
+    for damaged in [
+        &b""[..],
+        b"\x91",
+        b"\x01\x01",
+        b"\xa1\xff",
+        b"\x81\x01\x01",
+        b"\xcb\x7f\xf8\0\0\0\0\0\0",
+        b"\xd4\x00\x00",
+        b"\xcf\xff\0\0\0\0\0\0\0",
+    ] {
+        assert!(!shown(damaged.to_vec()), "{damaged:x?}");
+    }
+}

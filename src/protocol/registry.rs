@@ -44,7 +44,7 @@ impl Retry {
 pub enum Origin {
     /// This module, while it reads a request.
     Reading,
-    /// The core, as a [`Rejected`].
+    /// The core, as a [`actors::rejected::Rejected`].
     Core,
     /// The edge: what depends on the connection.
     Edge,

@@ -184,6 +184,7 @@ fn refused_fields() -> Vec<Case> {
         ("a user that is none", request("presence.watch", map([("users", ints([9, 0]))])), "users[1]"),
         ("a history before and after", request("msg.history", both), "after"),
         ("a conversation twice in one sync", request("sync", map([("convs", twice)])), "convs[1]"),
+        ("a limit of zero", request("conv.list", map([("limit", int(0))])), "limit"),
         ("a heartbeat wish out of range", request("auth", map([("token", text("t")), ("hb_ms", int(100))])), "hb_ms"),
     ];
     let case = |(name, tree, field): (_, Tree, _)| refusal(name, [tree.json(), tree.msgpack()], (Some(5), Code::Validation, Some(field)));
@@ -200,7 +201,8 @@ fn refused_frames() -> Vec<Case> {
         ("a request that is no object", text("hb"), (None, Code::Malformed, None)),
         ("more than 32 levels", map([("id", int(5)), ("op", text("hb")), ("d", nested)]), (Some(5), Code::Malformed, None)),
     ];
-    let raw: [(&str, &[u8], &[u8], _); 4] = [
+    let raw: [(&str, &[u8], &[u8], _); 5] = [
+        ("an id twice", br#"{"id":5,"op":"hb","id":6}"#, b"\x83\xa2id\x05\xa2op\xa2hb\xa2id\x06", (None, Code::Malformed, Some("id"))),
         (
             "a key twice",
             br#"{"id":5,"op":"hb","op":"hb"}"#,
