@@ -119,7 +119,8 @@ pub const FAMILIES: &[Family] = &[
     family("parlance_store_commits_total", Form::Counter, &[], "Commits of the embedded store."),
     family("parlance_store_syncs_total", Form::Counter, &[], "Times the embedded store waited for the disk."),
     family("parlance_store_rows_total", Form::Counter, &[], "Rows that the embedded store committed."),
-    family("parlance_store_commit_rows", Form::Gauge, &[], "Rows of a commit, on average since the last scrape."),
+    family("parlance_store_commit_rows", ROWS, &[], "Rows of one commit."),
+    family("parlance_store_commit_seconds", SECONDS, &[], "Time of one commit, its sync included."),
     family("parlance_store_inflight", Form::Gauge, &[], "Calls that wait for the store's writer."),
     family("parlance_store_errors_total", Form::Counter, &["kind"], "Failures of the store."),
     family("parlance_drain_progress_ratio", Form::Gauge, &[], "Share of the connections that have left since the drain began."),
@@ -280,11 +281,14 @@ pub struct StoreFigures {
     pub rows: u64,
     /// Calls waiting now.
     pub inflight: u64,
+    /// Stored records that could not be read.
+    pub corrupt: u64,
+    /// Commits that failed or hung.
+    pub failed: u64,
 }
 
 /// All metrics of one node.
 pub struct Metrics {
-    recorder: PrometheusRecorder,
     handle: PrometheusHandle,
     /// What the edge counts.
     pub edge: EdgeMetrics,
@@ -298,8 +302,10 @@ pub struct Metrics {
     statuses: Vec<(u16, Counter)>,
     hashes_waiting: Gauge,
     store: [Counter; 3],
-    store_commit_rows: Gauge,
+    store_commit_rows: Histogram,
+    store_commit_seconds: Histogram,
     store_inflight: Gauge,
+    store_errors: [Counter; 2],
 }
 
 /// The labels that the doors know: their ops, error names and close codes, and the statuses that they answer.
@@ -355,7 +361,7 @@ impl Metrics {
         let ops = labels.ops.iter().map(|op| (*op, of.histogram("parlance_command_seconds", &[("op", op)]))).collect();
         let errors = labels.errors.iter().map(|name| (*name, of.counter("parlance_command_errors_total", &[("code", name)]))).collect();
         of.gauge("parlance_build_info", &[("version", env!("CARGO_PKG_VERSION"))]).set(1.0);
-        let metrics = Self {
+        Arc::new(Self {
             edge: edge(&of),
             core: core(&of),
             rejected: REFUSALS.iter().map(|(_, name)| of.counter("parlance_edge_rejected_total", &[("reason", name)])).collect(),
@@ -371,15 +377,12 @@ impl Metrics {
             hashes_waiting: of.gauge("parlance_auth_hashes_waiting", &[]),
             store: ["parlance_store_commits_total", "parlance_store_syncs_total", "parlance_store_rows_total"]
                 .map(|name| of.counter(name, &[])),
-            store_commit_rows: of.gauge("parlance_store_commit_rows", &[]),
+            store_commit_rows: of.histogram("parlance_store_commit_rows", &[]),
+            store_commit_seconds: of.histogram("parlance_store_commit_seconds", &[]),
+            store_errors: of.counters("parlance_store_errors_total", "kind", ["corrupt", "stuck"]),
             store_inflight: of.gauge("parlance_store_inflight", &[]),
             handle: recorder.handle(),
-            recorder,
-        };
-        for kind in ["unavailable", "unknown", "corrupt", "stuck"] {
-            drop(Registrar(&metrics.recorder).counter("parlance_store_errors_total", &[("kind", kind)]));
-        }
-        Arc::new(metrics)
+        })
     }
 
     /// Admission refused.
@@ -431,9 +434,17 @@ impl Metrics {
         commits.absolute(store.commits);
         syncs.absolute(store.syncs);
         rows.absolute(store.rows);
-        self.store_commit_rows.set(store.rows as f64 / store.commits.max(1) as f64);
+        let [corrupt, stuck] = &self.store_errors;
+        corrupt.absolute(store.corrupt);
+        stuck.absolute(store.failed);
         self.store_inflight.set(store.inflight as f64);
         self.hashes_waiting.set(hashes_waiting as f64);
+    }
+
+    /// The store committed so many rows in this time.
+    pub fn committed(&self, rows: u64, took: Duration) {
+        self.store_commit_rows.record(rows as f64);
+        self.store_commit_seconds.record(took.as_secs_f64());
     }
 
     /// Folds recent samples; to be called every few seconds, or they pile up (KM3).
@@ -696,7 +707,7 @@ mod tests {
         metrics.responded(404);
         metrics.count(Count::Deliveries(Class::Message), 5);
         metrics.measure(Measure::PostSeconds, 0.003);
-        metrics.take_over(StoreFigures { commits: 2, syncs: 2, rows: 8, inflight: 0 }, 1);
+        metrics.take_over(StoreFigures { commits: 2, syncs: 2, rows: 8, ..StoreFigures::default() }, 1);
         metrics.upkeep();
         let text = metrics.render();
         for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {

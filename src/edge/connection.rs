@@ -11,6 +11,7 @@ use actors::view::Secret;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use metrics::Gauge;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket};
 
@@ -123,7 +124,13 @@ async fn open(stream: TcpStream, address: IpAddr, doors: Arc<Doors>) -> Option<O
     }
 }
 
-async fn speak(socket: WebSocket<Wire<TcpStream>>, encoding: Encoding, greeted: Greeted, doors: Arc<Doors>) {
+/// The loop and the last words; all that an idle socket's task keeps.
+pub(super) async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: WebSocket<Wire<S>>,
+    encoding: Encoding,
+    greeted: Greeted,
+    doors: Arc<Doors>,
+) {
     let Greeted { registered, heartbeat, life, pushes } = greeted;
     let counted = Counted::in_gauge(&doors.metrics.edge.connections[encoding as usize]);
     let since = doors.seconds();
@@ -163,7 +170,7 @@ mod tests {
 
     #[test]
     fn an_idle_connection_is_small() {
-        let loop_bytes = size_of_future(speak);
+        let loop_bytes = size_of_future(speak::<TcpStream>);
         let task_bytes = size_of_future(serve);
         assert!(loop_bytes <= 1_500, "the loop grew to {loop_bytes} bytes");
         assert!(task_bytes <= 2_048, "the task grew to {task_bytes} bytes");

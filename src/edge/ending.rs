@@ -69,6 +69,12 @@ impl Ending {
         }
     }
 
+    /// What a failed write means.
+    pub fn broken(error: io::Error) -> Self {
+        tracing::trace!(%error, "a connection broke off");
+        Self::Gone
+    }
+
     /// How a refused credential ends a socket; `None` if trying again may help.
     pub fn of_credential(rejected: &Rejected) -> Option<CloseReason> {
         match rejected {

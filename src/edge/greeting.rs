@@ -179,7 +179,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Greeting<'_, S> {
 
     fn say(&mut self, words: &[u8]) -> Result<(), Ending> {
         self.doors.metrics.edge.frames_written.increment(1);
-        self.socket.get_mut().send(&frame::whole(payload(self.encoding), words)).map_err(|_| Ending::Gone)
+        self.socket.get_mut().send(&frame::whole(payload(self.encoding), words)).map_err(Ending::broken)
     }
 
     fn bad_frame(&mut self) -> Result<(), Ending> {
