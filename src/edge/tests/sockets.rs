@@ -4,9 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actors::limits::{Limit, Limits};
-use actors::node::{Node, World};
-use actors::testkit::memory::MemoryStore;
+use actors::limits::Limit;
 use actors::view::Secret;
 use futures_util::{SinkExt, StreamExt};
 use metrics::Counter;
@@ -17,47 +15,13 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket};
 
-use crate::app::{SystemClock, SystemRandom};
-use crate::auth::authority::Authority;
-use crate::auth::keys::SigningKey;
-use crate::auth::passwords::HashCost;
-use crate::config::{Config, Start};
 use crate::edge::connection::speak;
 use crate::edge::doors::Doors;
 use crate::edge::ending::part;
 use crate::edge::greeting::greet;
+use crate::edge::tests::{account, doors};
 use crate::edge::wire::Wire;
-use crate::metrics::{Labels, Metrics};
 use crate::protocol::codec::Encoding;
-use crate::protocol::registry::REGISTRY;
-use crate::protocol::request::OPS;
-
-const CHEAP: HashCost = HashCost { memory_kib: 8, passes: 1 };
-
-async fn doors(limit: &[(Limit, u64)]) -> Arc<Doors> {
-    let mut limits = Limits::default();
-    for (limit, value) in limit {
-        limits.set(*limit, *value);
-    }
-    let metrics = Metrics::new(Labels { ops: OPS.to_vec(), errors: REGISTRY.iter().map(|row| row.name).collect() });
-    let key = SigningKey::draw().expect("drawn");
-    let world = World {
-        clock: Arc::new(SystemClock),
-        random: Arc::new(SystemRandom),
-        store: Arc::new(MemoryStore::default()),
-        credentials: Arc::new(Authority::new(&key, CHEAP, &limits)),
-        telemetry: Arc::<Metrics>::clone(&metrics),
-        limits: Arc::new(limits),
-    };
-    let node = Node::start(world).await.expect("started");
-    Doors::new(node, metrics, &Config::of(Start::Bare).edge)
-}
-
-/// An account's number and access token.
-async fn account(doors: &Doors, name: &str) -> (u64, String) {
-    let tokens = doors.node.accounts().sign_up(name, &format!("{name}@example.org"), "correct horse", name).await.expect("signed up");
-    (tokens.user.id.get(), tokens.access.0)
-}
 
 struct Client {
     stream: WebSocketStream<DuplexStream>,
