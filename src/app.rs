@@ -119,6 +119,9 @@ impl App {
         self.store.close().await;
         for task in self.tasks {
             task.abort();
+            if task.await.is_err_and(|ended| ended.is_panic()) {
+                tracing::error!("a task of the server ended by a panic");
+            }
         }
     }
 }

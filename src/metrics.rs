@@ -13,6 +13,7 @@ use actors::event::Class;
 use actors::telemetry::{ActorKind, Count, Measure, ResumeOutcome, Telemetry};
 use metrics::{Counter, Gauge, Histogram, Key, Label, Metadata, Recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use tikv_jemalloc_ctl::{epoch, stats};
 
 /// What a family is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -130,6 +131,9 @@ pub const FAMILIES: &[Family] = &[
     family("process_open_fds", Form::Gauge, &[], "Open descriptors."),
     family("process_max_fds", Form::Gauge, &[], "Most descriptors that the process may open."),
     family("process_threads", Form::Gauge, &[], "Threads of the process."),
+    family("process_allocated_bytes", Form::Gauge, &[], "Bytes that the program holds of the allocator."),
+    family("process_allocator_resident_bytes", Form::Gauge, &[], "Resident bytes that the allocator holds of the system."),
+    family("process_allocator_retained_bytes", Form::Gauge, &[], "Address space that the allocator keeps without memory behind it."),
     family("process_start_time_seconds", Form::Gauge, &[], "When the process started, in seconds since 1970."),
 ];
 
@@ -612,7 +616,12 @@ fn process(text: &mut String) {
     let ticks = |index: usize| after_name.get(index).and_then(|ticks| ticks.parse::<f64>().ok()).map(|ticks| ticks / TICKS_PER_SECOND);
     let boot = fs::read_to_string("/proc/stat").ok().and_then(|stat| field(&stat, "btime"));
     let descriptors = fs::read_dir("/proc/self/fd").ok().map(|all| all.count() as f64);
+    // NOTE: jemalloc's figures stand still until its epoch advances.
+    let allocator = |read: fn() -> tikv_jemalloc_ctl::Result<usize>| epoch::advance().and_then(|_| read()).ok().map(|bytes| bytes as f64);
     let values = [
+        ("process_allocated_bytes", allocator(stats::allocated::read)),
+        ("process_allocator_resident_bytes", allocator(stats::resident::read)),
+        ("process_allocator_retained_bytes", allocator(stats::retained::read)),
         ("process_cpu_seconds_total", ticks(11).zip(ticks(12)).map(|(user, system)| user + system)),
         ("process_resident_memory_bytes", kib("VmRSS:")),
         ("process_anonymous_memory_bytes", kib("RssAnon:")),
