@@ -65,7 +65,13 @@ fn take_in(stream: TcpStream, peer: SocketAddr, router: &Router, doors: &Arc<Doo
 fn turn_away(stream: TcpStream, refusal: Refusal) -> io::Result<()> {
     let answer: &[u8] = match refusal {
         Refusal::AddressFull => b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 10\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
-        _ => b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 10\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+        Refusal::NodeFull
+        | Refusal::UnauthenticatedFull
+        | Refusal::SessionsFull
+        | Refusal::HeadDeadline
+        | Refusal::HeadBytes
+        | Refusal::Origin
+        | Refusal::Draining => b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 10\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
     };
     let mut stream = stream.into_std()?; // still non-blocking
     stream.write_all(answer)?;

@@ -253,6 +253,27 @@ pub fn count_refused(doors: &Doors, rejected: &Rejected) {
         Rejected::WrongPassword => doors.metrics.auth_failed(AuthFailure::Password),
         Rejected::AccountDisabled => doors.metrics.auth_failed(AuthFailure::Disabled),
         Rejected::TooFast { bucket: "sessions", .. } => doors.metrics.rejected(Refusal::SessionsFull),
-        _ => {}
+        Rejected::Field { .. }
+        | Rejected::EmptyMessage
+        | Rejected::BodyTooLarge { .. }
+        | Rejected::TooManyItems { .. }
+        | Rejected::InvalidAccount { .. }
+        | Rejected::Taken { .. }
+        | Rejected::NoSuchUser
+        | Rejected::NoSuchConversation
+        | Rejected::NoSuchEntry { .. }
+        | Rejected::RoleTooLow
+        | Rejected::OwnerCannotLeave
+        | Rejected::NotAGroup
+        | Rejected::GroupFull { .. }
+        | Rejected::KeyReused { .. }
+        | Rejected::AheadOfLog { .. }
+        | Rejected::TooFast { .. }
+        | Rejected::Busy { .. }
+        | Rejected::Unavailable { .. }
+        | Rejected::Draining
+        | Rejected::Unknown
+        | Rejected::Frozen
+        | Rejected::Internal => {}
     }
 }
