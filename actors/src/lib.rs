@@ -3,6 +3,7 @@
 //! Read in this order: the words ([`id`], [`time`], [`kind`], [`content`], [`entry`], [`account`], [`command`],
 //! [`rejected`], [`view`], [`event`]), the bounds ([`limits`]), the ports ([`store`], [`credential`], [`telemetry`]),
 //! the way out ([`session`], [`outbound`]).
+//! With the feature `testkit` there are doubles of the ports and the contract that every store is held to.
 
 pub mod id;
 pub mod time;
@@ -20,3 +21,5 @@ pub mod credential;
 pub mod telemetry;
 pub mod session;
 pub mod outbound;
+#[cfg(feature = "testkit")]
+pub mod testkit;
