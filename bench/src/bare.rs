@@ -24,7 +24,7 @@ impl Bare {
     /// Starts it with one connection more than `receivers`; deliveries are frames of `bytes`, heads included.
     pub fn start(receivers: usize, bytes: usize, threads: usize, pin: bool) -> Result<Self> {
         let mut command = process::pinned(&std::env::current_exe()?, pin);
-        command.args(["calibrator", "--threads", &threads.to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(["--threads", &threads.to_string(), "calibrator"]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = Child::start(command)?;
         let (address, input) = (child.address()?, child.input().context("no way to end it")?);
         let mut fleet = Fleet::new(address, "/", None, Opcode::Text)?;

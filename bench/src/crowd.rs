@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail, ensure};
 
 use crate::client::{Fleet, Seen};
+use crate::frame;
 use crate::native::{self, Encoding, Heard};
 
 /// The request that authenticates; all others have higher numbers.
@@ -32,6 +33,17 @@ pub enum Told {
 pub struct Crowd {
     fleet: Fleet,
     ears: Ears,
+}
+
+/// Makes frames of requests.
+#[derive(Debug, Clone, Copy)]
+pub struct Framer(Encoding);
+
+impl Framer {
+    /// Puts a frame that sends a text behind what is in `out`.
+    pub fn send(self, out: &mut Vec<u8>, id: u32, conversation: &str, client_key: &str, text: &str) {
+        frame::write(out, self.0.opcode(), &native::send(self.0, id, conversation, client_key, text));
+    }
 }
 
 /// What is needed to understand any connection.
@@ -136,9 +148,9 @@ impl Crowd {
         self.ears.arrived = self.fleet.open_count();
     }
 
-    /// A frame that sends a text.
-    pub fn sending(&self, id: u32, conversation: &str, client_key: &str, text: &str) -> Vec<u8> {
-        self.fleet.framed(&native::send(self.ears.encoding, id, conversation, client_key, text))
+    /// What makes frames for these connections.
+    pub fn framer(&self) -> Framer {
+        Framer(self.ears.encoding)
     }
 
     /// Writes frames on one connection.

@@ -12,7 +12,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use crate::bare::Bare;
+use crate::counts::Counts;
+use crate::crowd::{Crowd, Told};
 use crate::measure;
+use crate::native::Encoding;
+use crate::room::Room;
+use crate::server::Server;
+use crate::stage::Stage;
 use crate::table::{Row, thousands};
 
 /// How much is measured.
@@ -37,6 +43,16 @@ impl Plan {
 
 /// Messages of a burst.
 const BURST: usize = 8;
+/// The least share of the calibrator's figure.
+const RATIO_MIN: f64 = 0.75;
+/// The most write calls for a delivery.
+const WRITES_MAX: f64 = 1.1;
+/// The text of a message.
+pub const TEXT_BYTES: usize = 200;
+const WRITES: &str = "parlance_edge_writes_total";
+const DELIVERIES: &str = "parlance_delivery_deliveries_total";
+const RENDERINGS: &str = "parlance_delivery_renderings_total";
+const POSTS: &str = "parlance_log_posts_total";
 /// After this long a delivery counts as lost.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -108,6 +124,95 @@ fn words(rounds: &[Round]) -> String {
         thousands(measure::best(&cpu)),
         thousands(measure::median(&wall))
     )
+}
+
+/// Parlance and the calibrator in turns, and what Parlance counted meanwhile.
+pub fn ask(stage: &Stage, plan: Plan, encoding: Encoding, threads: usize) -> Result<Vec<Row>> {
+    let server = stage.serve()?;
+    let mut room = Room::enter(stage, &server, plan.receivers, encoding)?;
+    round(&mut room, plan.receivers, 4, 1)?; // the conversation wakes, queues and buffers reach their size
+    round(&mut room, plan.receivers, 2, BURST)?;
+    let mut bare = Bare::start(plan.receivers, room.entry_bytes(), threads, stage.pin())?;
+    round(&mut bare, plan.receivers, 4, 1)?;
+    round(&mut bare, plan.receivers, 2, BURST)?;
+    let (mut ours, mut theirs, mut counts) = (Rounds::default(), Rounds::default(), Vec::new());
+    for _ in 0..plan.rounds {
+        let before = server.counts()?;
+        ours.single.push(round(&mut room, plan.receivers, plan.singles, 1)?);
+        let between = server.counts()?;
+        ours.burst.push(round(&mut room, plan.receivers, plan.bursts, BURST)?);
+        counts.push([before, between, server.counts()?]);
+        theirs.take(&mut bare, plan)?;
+    }
+    bare.stop()?;
+    let bytes = room.entry_bytes();
+    let mut rows = vec![
+        compared(1, plan, bytes, &ours.single, &theirs.single, &encoding.to_string()),
+        compared(BURST, plan, bytes, &ours.burst, &theirs.burst, &encoding.to_string()),
+        writes(&counts),
+    ];
+    rows.push(renderings(stage, &server, &mut room, plan)?);
+    drop(room);
+    server.stop()?;
+    Ok(rows)
+}
+
+fn compared(burst: usize, plan: Plan, bytes: usize, ours: &[Round], theirs: &[Round], encoding: &str) -> Row {
+    let figures = |rounds: &[Round]| rounds.iter().map(|round| round.per_cpu_second).collect::<Vec<_>>();
+    let ratio = measure::median(&figures(ours)) / measure::median(&figures(theirs)).max(1.0);
+    let best = measure::best(&figures(ours)) / measure::best(&figures(theirs)).max(1.0);
+    let what = if burst == 1 { "one message".to_owned() } else { format!("{burst} messages back to back") };
+    Row::judged(
+        format!("deliveries per CPU-second of {what} to {} connections", plan.receivers),
+        format!("≥ {RATIO_MIN} × calibrator"),
+        format!("{ratio:.2} × (best to best {best:.2} ×)"),
+        ratio >= RATIO_MIN,
+    )
+    .how(format!(
+        "Parlance {}; calibrator {}; {} rounds of each in turns, {bytes}-byte frames ({TEXT_BYTES}-byte text, {encoding}); Parlance also \
+         checks the sender and syncs the message to disk",
+        words(ours),
+        words(theirs),
+        ours.len()
+    ))
+}
+
+/// Write calls for a delivery. The counts were read before the singles, before the bursts and after them.
+fn writes(counts: &[[Counts; 3]]) -> Row {
+    let of = |kind: usize| {
+        let rise = |name: &str| counts.iter().map(|read| read[kind + 1].rise(&read[kind], name)).sum::<f64>();
+        rise(WRITES) / rise(DELIVERIES).max(1.0)
+    };
+    let single = of(0);
+    Row::judged("write calls per delivery, single messages", "≤ 1.1", format!("{single:.3}"), single > 0.0 && single <= WRITES_MAX)
+        .how(format!("`{WRITES}` by `{DELIVERIES}`; in bursts of {BURST}: {:.3}", of(1)))
+}
+
+/// Encodings of an event, with listeners of both encodings in the room.
+fn renderings(stage: &Stage, server: &Server, room: &mut Room, plan: Plan) -> Result<Row> {
+    let others = match room.encoding() {
+        Encoding::Json => Encoding::Msgpack,
+        Encoding::Msgpack => Encoding::Json,
+    };
+    // The same people once more, on a second device that speaks the other encoding.
+    let mut second = Crowd::new(server.clients, others)?;
+    let devices = (plan.receivers / 16).max(1);
+    second.join(&stage.tokens()[1..=devices])?;
+    let before = server.counts()?;
+    round(room, plan.receivers, 16, 1)?;
+    let (mut heard, until) = (0, Instant::now() + PATIENCE);
+    while heard < 16 * devices {
+        second.turn(&mut |_, told, _| heard += usize::from(told == Told::Entry))?;
+        ensure!(Instant::now() < until, "the second devices heard {heard} entries");
+    }
+    let after = server.counts()?;
+    let each = after.rise(&before, RENDERINGS) / after.rise(&before, POSTS).max(1.0) / 2.0;
+    Ok(Row::judged("encodings per event and encoding", "1", format!("{each:.3}"), (each - 1.0).abs() < 0.001).how(format!(
+        "`{RENDERINGS}` by `{POSTS}` and 2; {} connections in {} and {devices} in {}",
+        plan.receivers,
+        room.encoding(),
+        second.encoding()
+    )))
 }
 
 /// The calibrator alone: what this machine gives at this moment.

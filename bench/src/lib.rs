@@ -5,7 +5,9 @@
 //!
 //! Each question is a file that says what it expects and what would change our mind. The rest is what they share.
 
+pub mod idle_connection_memory;
 pub mod fan_out_to_8000_connections;
+pub mod durable_direct_messages;
 
 pub mod bare;
 pub mod calibrator;
@@ -16,6 +18,8 @@ pub mod frame;
 pub mod measure;
 pub mod native;
 pub mod process;
+pub mod room;
 pub mod seed;
 pub mod server;
+pub mod stage;
 pub mod table;

@@ -35,6 +35,15 @@ impl Encoding {
     }
 }
 
+impl std::fmt::Display for Encoding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Json => "JSON",
+            Self::Msgpack => "MessagePack",
+        })
+    }
+}
+
 /// What a frame of the server is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Heard {

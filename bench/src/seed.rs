@@ -4,18 +4,22 @@
 //! accounts have no password, every member's own log names the group before the group's log names the member, and the
 //! group's members join in pages.
 
+use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use actors::account::{Account, DisplayName, Email, Login, RefreshHash, Username};
 use actors::content::{ClientKey, GroupName};
+use actors::credential::Identity;
 use actors::entry::{Act, Batch, Entry, GroupRow, Head, Membership, Projection, Role, Row};
 use actors::id::{BatchId, Bucket, ConversationId, GroupId, Incarnation, LogId, LoginId, MessageId, Segment, UserId};
 use actors::limits::{Limit, Limits};
 use actors::store::{Sequence, Store};
 use actors::time::Timestamp;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use parlance::auth::access::{self, AccessTokens};
+use parlance::auth::keys;
 
 /// Writes under way at once, so that they share commits.
 const AT_ONCE: usize = 256;
@@ -154,8 +158,57 @@ impl<'a, S: Store> Writer<'a, S> {
     }
 }
 
+/// Seeds a fresh data folder.
+pub fn make(data: &Path, users: u64, members: usize) -> Result<Seeded> {
+    ensure!(members > 0 && members as u64 <= users, "a group needs members, and users to be them");
+    bail!("the embedded store is not there yet: {}", data.display())
+}
+
+/// An access token for each user, signed with the node's key, in the users' order.
+pub fn mint(data: &Path, seeded: &Seeded) -> Result<Vec<String>> {
+    let key = keys::load_or_draw(data)?;
+    let (tokens, now) = (AccessTokens::new(&key), now()?);
+    let expires_at = access::expiry(now, Duration::from_hours(24));
+    let issue = |(user, login)| tokens.issue(&Identity { user, login, expires_at }, now).0;
+    Ok(seeded.users.iter().copied().zip(seeded.logins.iter().copied()).map(issue).collect())
+}
+
 /// The time now, as the store keeps it.
 pub fn now() -> Result<Timestamp> {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     Ok(Timestamp(i64::try_from(since.as_micros())?))
+}
+
+#[cfg(test)]
+mod tests {
+    use actors::id::Seq;
+    use actors::store::{AccountKey, AccountStore, LogStore, MemberStore};
+    use actors::testkit::memory::MemoryStore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_seeded_rows_are_those_of_a_group_that_people_joined() {
+        let store = MemoryStore::default();
+        let seeded = write(&store, Timestamp(1_800_000_000_000_000), 500, 450).await.expect("seeded");
+        let group = match seeded.group {
+            ConversationId::Group(group) => Some(group),
+            ConversationId::Direct(_) => None,
+        };
+        let group = group.expect("the seeded conversation is a group");
+        let row = store.group(group).await.expect("readable").expect("there");
+        assert_eq!(row.members, 450);
+        let members = store.members(group, None, 1_000).await.expect("readable");
+        assert_eq!(members.len(), 450);
+        let (owner, place) = members[0];
+        assert_eq!((owner, place.role, place.since.get()), (seeded.users[0], Role::Owner, 1));
+        assert_eq!(members[449].1, Membership { role: Role::Member, since: Seq::new(3).expect("small"), until: None });
+        assert_eq!(store.head(seeded.group.into()).await.expect("readable").tail.get(), 3);
+        for (place, listed) in [(0, vec![seeded.group]), (449, vec![seeded.group]), (450, vec![])] {
+            assert_eq!(store.listed(seeded.users[place], None, 10).await.expect("readable"), listed);
+        }
+        let account = store.account(AccountKey::Id(seeded.users[499])).await.expect("readable").expect("there").row;
+        assert!(account.active && account.password.is_none());
+        assert_eq!(store.login(seeded.logins[499]).await.expect("readable").expect("there").row.user, account.id);
+    }
 }
