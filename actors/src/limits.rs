@@ -132,6 +132,8 @@ pub enum Limit {
     TypingInterval,
     /// Time for which a typing signal holds.
     TypingHold,
+    /// Members of a conversation in which typing signals are announced.
+    TypingAudience,
     /// Time over which receipts of a direct conversation are gathered.
     ReceiptsDirect,
     /// Time over which receipts of a group are gathered.
@@ -438,6 +440,13 @@ pub const TABLE: &[Row] = &[
     ),
     row(Limit::TypingInterval, "typing_interval", 3_000, Unit::Millis, ["user/state", "dropped", "parlance_presence_shed_total"]),
     row(Limit::TypingHold, "typing_hold", 6_000, Unit::Millis, ["client", "the signal is over", "parlance_presence_typing_total"]),
+    row(
+        Limit::TypingAudience,
+        "typing_audience",
+        100,
+        Unit::Count,
+        ["conversation/actor", "not announced in larger ones", "parlance_presence_shed_total"],
+    ),
     row(
         Limit::ReceiptsDirect,
         "receipts_direct",
