@@ -20,9 +20,11 @@ use crate::counts::Counts;
 use crate::crowd::{Crowd, Framer, Told};
 use crate::measure::{self, Cpu};
 use crate::native::Encoding;
+use crate::profile::{self, Part};
 use crate::server::Server;
 use crate::stage::Stage;
 use crate::table::{Row, thousands};
+use crate::translation;
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
@@ -160,11 +162,15 @@ pub fn ask(stage: &Stage, plan: Plan) -> Result<Vec<Row>> {
     }
     let (after, shares) = (server.counts()?, shares(&threads, &measure::threads(server.pid())?));
     let acked = (load.acked - start) as f64;
+    let recording = profile::record(server.pid(), plan.span);
+    load.run(plan.span, plan.in_flight)?; // a round of its own: sampling costs CPU too
+    let parts = recording.map_or(Ok(None), profile::Recording::shares)?;
     load.settle()?;
-    let rows = told(&load, plan, &rounds, stage);
-    let counted = counted(&counts, &after, acked);
+    let mut rows = told(&load, plan, &rounds, stage);
+    rows.extend(counted(&counts, &after, acked));
+    rows.extend([by_part(parts), shares, translated(&rounds)?]);
     server.stop()?;
-    Ok(rows.into_iter().chain(counted).chain([shares]).collect())
+    Ok(rows)
 }
 
 fn told(load: &Load, plan: Plan, rounds: &[Round], stage: &Stage) -> Vec<Row> {
@@ -207,6 +213,31 @@ fn counted(before: &Counts, after: &Counts, acked: f64) -> Vec<Row> {
         Row::told("write calls per message, ack and delivery together", format!("{:.2}", each("parlance_edge_writes_total")))
             .how(format!("`parlance_edge_writes_total`; {:.2} frames written per message", each("parlance_edge_frames_written_total"))),
     ]
+}
+
+/// Where the CPU went, by what it was for.
+fn by_part(parts: Option<Vec<(Part, f64)>>) -> Row {
+    let figure = "share of the server's CPU by part";
+    match parts {
+        Some(parts) => {
+            let words: Vec<_> = parts.iter().map(|(part, share)| format!("{} {:.0} %", part.name(), 100.0 * share)).collect();
+            Row::told(figure, words.join(", ")).how(
+                "samples of `perf record -e cpu-clock` over one more round: the kernel's by system call, our own by the module of the \
+                 function that was running",
+            )
+        }
+        None => Row::told(figure, "not measured").how("`perf` is not there, or may not look into the kernel"),
+    }
+}
+
+/// What translation takes of a message, by the same functions in this process.
+fn translated(rounds: &[Round]) -> Result<Row> {
+    let costs = translation::costs(Encoding::Json)?;
+    let each = 1e6 / measure::median(&rounds.iter().map(|round| round.per_cpu_second).collect::<Vec<_>>()).max(1.0);
+    let words = |what: &str, micros: f64| format!("{what} {micros:.1} µs ({:.0} %)", 100.0 * micros / each);
+    let steps = [words("parse", costs.parse), words("render the ack", costs.render_ack), words("render the entry", costs.render_entry)];
+    Ok(Row::told(format!("translation, of {each:.0} µs of server CPU for a message"), steps.join(", "))
+        .how("the server's functions in a hot loop in this process: the least that they can cost"))
 }
 
 /// Where the CPU went, by the names of the threads.

@@ -8,6 +8,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+/// Where the source lies, whatever folder the bench is started in.
+const HERE: &str = env!("CARGO_MANIFEST_DIR");
 /// Ticks of a second in `/proc`; fixed by the kernel's interface whatever its own clock is.
 const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -108,7 +110,7 @@ impl Machine {
         let model = field(&cpuinfo, "model name");
         let cores = cpuinfo.lines().filter(|line| line.starts_with("processor")).count();
         let kib: u64 = field(&file("/proc/meminfo"), "MemTotal").trim_end_matches(" kB").parse().unwrap_or(0);
-        let dirty = if output("git", &["status", "--porcelain"]).is_empty() { "" } else { " with changes" };
+        let dirty = if output("git", &["-C", HERE, "status", "--porcelain"]).is_empty() { "" } else { " with changes" };
         let limits = file("/proc/self/limits");
         let descriptors = limits.lines().find_map(|line| line.strip_prefix("Max open files")?.split_ascii_whitespace().next());
         Self {
@@ -116,7 +118,7 @@ impl Machine {
             memory_gib: kib.div_ceil(1 << 20),
             kernel: file("/proc/sys/kernel/osrelease").trim().to_owned(),
             rustc: output("rustc", &["--version"]),
-            commit: format!("{}{dirty}", output("git", &["rev-parse", "--short=12", "HEAD"])),
+            commit: format!("{}{dirty}", output("git", &["-C", HERE, "rev-parse", "--short=12", "HEAD"])),
             descriptors: descriptors.unwrap_or("unknown").to_owned(),
         }
     }
