@@ -1,10 +1,11 @@
 //! Parlance, the server: adapters and composition around the domain in `actors`.
 //!
 //! Read in this order: [`config`] and [`metrics`] (words of this package), [`auth`] (tokens and passwords),
-//! [`protocol`] (bytes to commands, answers to bytes), [`edge`] (sockets).
+//! [`protocol`] (bytes to commands, answers to bytes), [`store`] (what is kept), [`edge`] (sockets).
 
 pub mod config;
 pub mod metrics;
 pub mod auth;
 pub mod protocol;
+pub mod store;
 pub mod edge;

@@ -232,7 +232,7 @@ fn by_part(parts: Option<Vec<(Part, f64)>>) -> Row {
 
 /// What translation takes of a message, by the same functions in this process.
 fn translated(rounds: &[Round]) -> Result<Row> {
-    let costs = translation::costs(Encoding::Json)?;
+    let costs = translation::costs(Encoding::Json, 100_000)?;
     let each = 1e6 / measure::median(&rounds.iter().map(|round| round.per_cpu_second).collect::<Vec<_>>()).max(1.0);
     let words = |what: &str, micros: f64| format!("{what} {micros:.1} µs ({:.0} %)", 100.0 * micros / each);
     let steps = [words("parse", costs.parse), words("render the ack", costs.render_ack), words("render the entry", costs.render_entry)];

@@ -16,10 +16,11 @@ use actors::id::{BatchId, Bucket, ConversationId, GroupId, Incarnation, LogId, L
 use actors::limits::{Limit, Limits};
 use actors::store::{Sequence, Store};
 use actors::time::Timestamp;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use parlance::auth::access::{self, AccessTokens};
 use parlance::auth::keys;
+use parlance::store::embedded::{EmbeddedStore, Options};
 
 /// Writes under way at once, so that they share commits.
 const AT_ONCE: usize = 256;
@@ -161,7 +162,14 @@ impl<'a, S: Store> Writer<'a, S> {
 /// Seeds a fresh data folder.
 pub fn make(data: &Path, users: u64, members: usize) -> Result<Seeded> {
     ensure!(members > 0 && members as u64 <= users, "a group needs members, and users to be them");
-    bail!("the embedded store is not there yet: {}", data.display())
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let failed: Box<dyn Fn(String) + Send + Sync> = Box::new(|_why| {}); // the write that failed says so as well
+        let store = EmbeddedStore::open(Options::new(data, failed))?;
+        let seeded = write(&store, now()?, users, members).await?;
+        store.close();
+        Ok(seeded)
+    })
 }
 
 /// An access token for each user, signed with the node's key, in the users' order.

@@ -31,11 +31,8 @@ pub struct Costs {
     pub render_entry: f64,
 }
 
-/// Repetitions of each step.
-const TIMES: u32 = 100_000;
-
-/// Measures all steps in one encoding.
-pub fn costs(encoding: Encoding) -> Result<Costs> {
+/// Measures all steps in one encoding, each so many times.
+pub fn costs(encoding: Encoding, times: u32) -> Result<Costs> {
     let spelled = match encoding {
         Encoding::Json => codec::Encoding::Json,
         Encoding::Msgpack => codec::Encoding::MessagePack,
@@ -53,21 +50,21 @@ pub fn costs(encoding: Encoding) -> Result<Costs> {
     let event = Event::Entry { conversation, incarnation: Incarnation(1_234_567), entry };
     let answer = Ok(View::Appended(Appended { conversation, seq, pos, id, at, duplicate: false }));
     Ok(Costs {
-        parse: micros(|| drop(black_box(request::decode(spelled, black_box(&frame), &limits, Some(one))))),
-        render_ack: micros(|| drop(black_box(socket::render_reply(spelled, 77, black_box(&answer), "")))),
-        render_entry: micros(|| drop(black_box(socket::render_event(spelled, black_box(&event), &limits)))),
+        parse: micros(times, || drop(black_box(request::decode(spelled, black_box(&frame), &limits, Some(one))))),
+        render_ack: micros(times, || drop(black_box(socket::render_reply(spelled, 77, black_box(&answer), "")))),
+        render_entry: micros(times, || drop(black_box(socket::render_event(spelled, black_box(&event), &limits)))),
     })
 }
 
-fn micros(mut step: impl FnMut()) -> f64 {
-    for _ in 0..TIMES / 10 {
+fn micros(times: u32, mut step: impl FnMut()) -> f64 {
+    for _ in 0..times / 10 {
         step();
     }
     let start = Instant::now();
-    for _ in 0..TIMES {
+    for _ in 0..times {
         step();
     }
-    start.elapsed().as_secs_f64() * 1e6 / f64::from(TIMES)
+    start.elapsed().as_secs_f64() * 1e6 / f64::from(times)
 }
 
 #[cfg(test)]
@@ -77,7 +74,7 @@ mod tests {
     #[test]
     fn both_encodings_can_be_measured() {
         for encoding in [Encoding::Json, Encoding::Msgpack] {
-            let costs = costs(encoding).expect("our frames are good");
+            let costs = costs(encoding, 100).expect("our frames are good");
             assert!(costs.parse > 0.0 && costs.render_ack > 0.0 && costs.render_entry > 0.0, "{costs:?}");
         }
     }
