@@ -167,7 +167,7 @@ pub fn make(data: &Path, users: u64, members: usize) -> Result<Seeded> {
         let failed: Box<dyn Fn(String) + Send + Sync> = Box::new(|_why| {}); // the write that failed says so as well
         let store = EmbeddedStore::open(Options::new(data, failed))?;
         let seeded = write(&store, now()?, users, members).await?;
-        store.close();
+        store.close().await;
         Ok(seeded)
     })
 }
