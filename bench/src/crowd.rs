@@ -173,3 +173,90 @@ impl Crowd {
         self.ears.entry_bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread::{self, JoinHandle};
+
+    use serde_json::{Value, json};
+    use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+    use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
+
+    use super::*;
+
+    type Socket = WebSocket<std::net::TcpStream>;
+
+    /// A server of one connection that plays its part and returns what it heard.
+    fn server(play: fn(&mut Socket) -> Vec<Value>) -> (SocketAddr, JoinHandle<Vec<Value>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let serving = thread::spawn(move || {
+            let (stream, _) = listener.accept().expect("a client comes");
+            #[expect(clippy::result_large_err, reason = "the library's callback has this shape")]
+            let negotiate = |request: &Request, mut response: Response| {
+                let offered = request.headers().get("sec-websocket-protocol").expect("one is offered").clone();
+                response.headers_mut().insert("sec-websocket-protocol", offered);
+                Ok(response)
+            };
+            let mut socket = tungstenite::accept_hdr(stream, negotiate).expect("a handshake");
+            tell(&mut socket, &json!({"ev": "hello", "d": {}}));
+            play(&mut socket)
+        });
+        (address, serving)
+    }
+
+    fn tell(socket: &mut Socket, value: &Value) {
+        socket.send(Message::text(value.to_string())).expect("the client reads");
+    }
+
+    fn heard(socket: &mut Socket) -> Value {
+        let text = socket.read().expect("the client speaks").into_text().expect("text");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    #[test]
+    fn users_come_in_answer_heartbeats_and_hear_entries() {
+        let (address, serving) = server(|socket| {
+            let auth = heard(socket);
+            tell(socket, &json!({"id": 1, "ok": {"user": {"id": 3}}}));
+            tell(socket, &json!({"ev": "hb", "d": {"s": 0}}));
+            let beat = heard(socket);
+            tell(socket, &json!({"ev": "entry", "d": {"seq": 1}}));
+            let sent = heard(socket);
+            tell(socket, &json!({"id": 2, "ok": {"seq": 2}}));
+            vec![auth, beat, sent]
+        });
+        let mut crowd = Crowd::new(address, Encoding::Json).expect("a crowd");
+        crowd.join(&["secret".to_owned()]).expect("comes in");
+        let (framer, mut told) = (crowd.framer(), vec![]);
+        while told.len() < 2 {
+            let turned = crowd.turn(&mut |who, what, say| {
+                told.push((who, what));
+                if what == Told::Entry {
+                    framer.send(say, 2, "g7", "k", "hi");
+                }
+            });
+            assert!(turned.is_ok() || told.len() == 2, "{turned:?}");
+        }
+        assert_eq!(told, [(0, Told::Entry), (0, Told::Done(2))]);
+        assert!(crowd.entry_bytes() > 10);
+        let heard = serving.join().expect("the server played its part");
+        assert_eq!(heard[0]["d"]["token"], "secret");
+        assert_eq!(heard[1]["op"], "hb");
+        assert_eq!(heard[2]["d"]["conv"], "g7");
+    }
+
+    #[test]
+    fn a_refusal_fails_the_run_with_its_reason() {
+        let (address, serving) = server(|socket| {
+            let auth = heard(socket);
+            tell(socket, &json!({"id": 1, "err": {"code": 2002, "name": "token_invalid", "msg": "no", "retry": "never", "ref": "r"}}));
+            vec![auth]
+        });
+        let mut crowd = Crowd::new(address, Encoding::Json).expect("a crowd");
+        let refused = crowd.join(&["bad".to_owned()]).expect_err("refused");
+        assert!(refused.to_string().contains("token_invalid"), "{refused}");
+        serving.join().expect("the server played its part");
+    }
+}

@@ -53,6 +53,9 @@ fn main() -> Result<()> {
     if arguments.question == Some(Question::Calibrator) {
         return calibrator::run(arguments.threads);
     }
+    if !matches!(arguments.question, Some(Question::Calibrate { .. })) {
+        server::build()?; // before this process moves to one core
+    }
     let pin = process::can_pin();
     if pin {
         process::pin_generator()?;

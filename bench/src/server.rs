@@ -34,11 +34,23 @@ pub const LIFTED: &[(&str, &str)] = &[
 /// For the start, which replays the journal.
 const START: Duration = Duration::from_mins(1);
 
-/// The binary, beside this one: both are built by the same profile.
-pub fn binary() -> Result<PathBuf> {
+/// The binary, beside this one.
+fn binary() -> Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name("parlance");
     ensure!(path.exists(), "{} is not there: run `cargo build --release` first", path.display());
     Ok(path)
+}
+
+/// Brings the binary up to date where Cargo started us: `cargo run -p bench` alone builds only the bench.
+pub fn build() -> Result<()> {
+    let Some(cargo) = std::env::var_os("CARGO") else { return Ok(()) };
+    let mut command = Command::new(cargo);
+    command.args(["build", "--locked", "--bin", "parlance", "--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")]);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    ensure!(command.status()?.success(), "the server could not be built");
+    Ok(())
 }
 
 /// Writes the configuration file and returns its path.
