@@ -71,6 +71,11 @@ impl Pulse {
         self.expires_at.store(expires_at, Ordering::Relaxed);
     }
 
+    /// How long the token still lives.
+    pub fn life_left(&self, now: u32) -> Duration {
+        Duration::from_secs(self.expires_at.load(Ordering::Relaxed).saturating_sub(now).into())
+    }
+
     /// What is asked, once.
     pub fn take_ask(&self) -> Option<Ask> {
         if self.asks.load(Ordering::Acquire) == 0 {

@@ -53,6 +53,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         mem::take(&mut self.written)
     }
 
+    /// Whether anything was written since the last [`Wire::take_written`].
+    pub fn made_progress(&self) -> bool {
+        self.written.bytes > 0
+    }
+
     /// Writes whole frames after everything that is kept; what the kernel does not take now is kept too.
     pub fn send(&mut self, frames: &[u8]) -> io::Result<()> {
         let taken = if self.kept.is_empty() { self.push(frames)? } else { 0 };
