@@ -1,27 +1,28 @@
-//! Accounts, logins, the big group and tokens without sign-ups: written through the store's ports, minted in bulk.
+//! Accounts, the big group and tokens without sign-ups: written through the store's ports, minted in bulk.
 //!
 //! 18,000 sign-ups would be 27 minutes of argon2. What is written is what the server itself would have written: the
 //! accounts have no password, every member's own log names the group before the group's log names the member, and the
 //! group's members join in pages.
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use actors::account::{Account, DisplayName, Email, Login, RefreshHash, Username};
+use actors::account::{Account, DisplayName, Email, Username};
 use actors::content::{ClientKey, GroupName};
-use actors::credential::Identity;
 use actors::entry::{Act, Batch, Entry, GroupRow, Head, Membership, Projection, Role, Row};
-use actors::id::{BatchId, Bucket, ConversationId, GroupId, Incarnation, LogId, LoginId, MessageId, Segment, UserId};
+use actors::id::{BatchId, Bucket, ConversationId, GroupId, Incarnation, LogId, MessageId, Segment, UserId};
 use actors::limits::{Limit, Limits};
 use actors::store::{Sequence, Store};
 use actors::time::Timestamp;
 use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use parlance::auth::access::{self, AccessTokens};
-use parlance::auth::keys;
+use parlance::app::STORE_FOLDER;
 use parlance::store::embedded::{EmbeddedStore, Options};
 
+/// For how long tokens are good: longer than any run.
+const LIFE_SECONDS: &str = "86400";
 /// Writes under way at once, so that they share commits.
 const AT_ONCE: usize = 256;
 
@@ -30,18 +31,11 @@ const AT_ONCE: usize = 256;
 pub struct Seeded {
     /// All users, by number.
     pub users: Vec<UserId>,
-    /// Their logins, in the same order.
-    pub logins: Vec<LoginId>,
     /// The group of the first users.
     pub group: ConversationId,
 }
 
-/// The login of a user; any number that is nobody else's would do.
-fn login_of(user: UserId) -> LoginId {
-    LoginId(u128::from(user.get()) | (0x5eed << 64))
-}
-
-/// Writes `users` accounts with a login each, and a group of the first `members` of them, owned by the first.
+/// Writes `users` accounts, and a group of the first `members` of them, owned by the first.
 pub async fn write(store: &impl Store, now: Timestamp, users: u64, members: usize) -> Result<Seeded> {
     let block = store.draw(Sequence::Principals, users + 1).await?;
     let ids: Vec<_> = (block.first..block.first + users).map(UserId::new).collect::<Result<_, _>>()?;
@@ -51,7 +45,7 @@ pub async fn write(store: &impl Store, now: Timestamp, users: u64, members: usiz
     let numbered: Vec<_> = ids[..members].iter().copied().zip(segments.first + 1..).collect();
     for_all(&numbered, |(user, segment)| appear(store, now, user, group, Segment(segment))).await?;
     fill(store, now, group, &ids[..members], Segment(segments.first)).await?;
-    Ok(Seeded { logins: ids.iter().copied().map(login_of).collect(), users: ids, group: ConversationId::Group(group) })
+    Ok(Seeded { users: ids, group: ConversationId::Group(group) })
 }
 
 async fn for_all<T: Copy, F: Future<Output = Result<()>>>(all: &[T], work: impl FnMut(T) -> F) -> Result<()> {
@@ -69,17 +63,7 @@ async fn account(store: &impl Store, now: Timestamp, user: UserId) -> Result<()>
         active: true,
         created_at: now,
     };
-    let login = Login {
-        id: login_of(user),
-        user,
-        refresh: RefreshHash([0; 32]), // the hash of no token that we know
-        replaced: None,
-        created_at: now,
-        expires_at: now.plus(Limits::default().time(Limit::RefreshLife)),
-        ended_at: None,
-    };
     store.put_account(account, 0).await?;
-    store.put_login(login, 0).await?;
     Ok(())
 }
 
@@ -165,20 +149,25 @@ pub fn make(data: &Path, users: u64, members: usize) -> Result<Seeded> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let failed: Box<dyn Fn(String) + Send + Sync> = Box::new(|_why| {}); // the write that failed says so as well
-        let store = EmbeddedStore::open(Options::new(data, failed))?;
+        let store = EmbeddedStore::open(Options::new(data.join(STORE_FOLDER), failed))?;
         let seeded = write(&store, now()?, users, members).await?;
         store.close().await;
         Ok(seeded)
     })
 }
 
-/// An access token for each user, signed with the node's key, in the users' order.
-pub fn mint(data: &Path, seeded: &Seeded) -> Result<Vec<String>> {
-    let key = keys::load_or_draw(data)?;
-    let (tokens, now) = (AccessTokens::new(&key), now()?);
-    let expires_at = access::expiry(now, Duration::from_hours(24));
-    let issue = |(user, login)| tokens.issue(&Identity { user, login, expires_at }, now).0;
-    Ok(seeded.users.iter().copied().zip(seeded.logins.iter().copied()).map(issue).collect())
+/// An access token for each user, in the users' order: from the server's own command, with the node's key.
+pub fn mint(parlance: &Path, data: &Path, seeded: &Seeded) -> Result<Vec<String>> {
+    let (first, last) = seeded.users.first().zip(seeded.users.last()).context("there are users")?;
+    let range = format!("{}..{}", first.get(), last.get());
+    let mut command = Command::new(parlance);
+    command.args(["token", "--make", "--users", &range, "--life", LIFE_SECONDS, "--data"]).arg(data);
+    let output = command.output().context("cannot run the server's binary")?;
+    ensure!(output.status.success(), "no tokens: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout)?;
+    let tokens: Vec<_> = text.lines().filter_map(|line| Some(line.split_once(' ')?.1.to_owned())).collect();
+    ensure!(tokens.len() == seeded.users.len(), "{} tokens for {} users", tokens.len(), seeded.users.len());
+    Ok(tokens)
 }
 
 /// The time now, as the store keeps it.
@@ -217,6 +206,5 @@ mod tests {
         }
         let account = store.account(AccountKey::Id(seeded.users[499])).await.expect("readable").expect("there").row;
         assert!(account.active && account.password.is_none());
-        assert_eq!(store.login(seeded.logins[499]).await.expect("readable").expect("there").row.user, account.id);
     }
 }

@@ -16,7 +16,7 @@ use crate::process::{self, Child};
 /// What the bench lifts, as it stands in the server's configuration file; the table names them.
 ///
 /// Rates are those of a person and would throttle one process that plays thousands; the address limits assume many
-/// addresses; a token must outlive the run. Nothing here is a buffer, a batch or a coalescing time: those are as
+/// addresses. Nothing here is a buffer, a batch or a coalescing time: those are as
 /// everybody gets them.
 pub const LIFTED: &[(&str, &str)] = &[
     ("connections_address", "1000000"),
@@ -28,14 +28,13 @@ pub const LIFTED: &[(&str, &str)] = &[
     ("posts_burst_user", "1000000"),
     ("posts_rate_conversation", "1000000"),
     ("posts_burst_conversation", "1000000"),
-    ("access_life", "\"1d\""),
 ];
 
 /// For the start, which replays the journal.
 const START: Duration = Duration::from_mins(1);
 
 /// The binary, beside this one.
-fn binary() -> Result<PathBuf> {
+pub fn binary() -> Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name("parlance");
     ensure!(path.exists(), "{} is not there: run `cargo build --release` first", path.display());
     Ok(path)
@@ -85,7 +84,7 @@ impl Server {
         let until = Instant::now() + START;
         loop {
             let text = fs::read_to_string(&log)?;
-            if let (Some(clients), Some(ops)) = (address(&text, "listening on http://"), address(&text, "operations on http://")) {
+            if let (Some(clients), Some(ops)) = (address(&text, "clients"), address(&text, "operations")) {
                 let server = Self { child, clients, ops };
                 server.wait_until_ready(until)?;
                 return Ok(server);
@@ -121,9 +120,9 @@ impl Server {
     }
 }
 
-/// The address that follows these words.
-fn address(text: &str, words: &str) -> Option<SocketAddr> {
-    let (_, rest) = text.split_once(words)?;
+/// The address on the line of the greeting that begins with this word.
+fn address(text: &str, word: &str) -> Option<SocketAddr> {
+    let rest = text.lines().find_map(|line| line.trim_start().strip_prefix(word)?.split_once("http://"))?.1;
     let end = rest.find(|c: char| !(c.is_ascii_digit() || ".:[]".contains(c)))?;
     rest[..end].parse().ok()
 }
@@ -134,10 +133,10 @@ mod tests {
 
     #[test]
     fn the_address_is_found_among_other_words() {
-        let text = "up\nlistening on http://127.0.0.1:8080/ (clients)\noperations on http://127.0.0.1:81\n";
-        assert_eq!(address(text, "listening on http://"), Some("127.0.0.1:8080".parse().expect("an address")));
-        assert_eq!(address(text, "operations on http://"), Some("127.0.0.1:81".parse().expect("an address")));
-        assert_eq!(address("listening on http://127.0.0.1:80", "listening on http://"), None, "the line is not whole yet");
+        let text = "parlance is ready\n  clients     http://127.0.0.1:8080   (sockets)\n  operations  http://127.0.0.1:81/healthz\n";
+        assert_eq!(address(text, "clients"), Some("127.0.0.1:8080".parse().expect("an address")));
+        assert_eq!(address(text, "operations"), Some("127.0.0.1:81".parse().expect("an address")));
+        assert_eq!(address("  clients http://127.0.0.1:80", "clients"), None, "the line is not whole yet");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use crate::seed::{self, Seeded};
-use crate::server::Server;
+use crate::server::{self, Server};
 
 /// A data folder with users; it goes with this value.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Stage {
         let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(beside)?;
         let data = folder.path().join("data");
         let seeded = seed::make(&data, users as u64, members)?;
-        let tokens = seed::mint(&data, &seeded)?;
+        let tokens = seed::mint(&server::binary()?, &data, &seeded)?;
         Ok(Self { folder, seeded, tokens, pin })
     }
 
