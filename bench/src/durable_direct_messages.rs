@@ -105,6 +105,17 @@ impl Load {
         Ok(())
     }
 
+    /// Keeps all windows full for so long, and says what that took.
+    fn round(&mut self, server: &Server, span: Duration, in_flight: usize) -> Result<Round> {
+        let (cpu, wall, acked) = (measure::cpu(server.pid())?, Instant::now(), self.acked);
+        self.run(span, in_flight)?;
+        let count = (self.acked - acked) as f64;
+        Ok(Round {
+            per_cpu_second: count / measure::cpu(server.pid())?.since(cpu).total().max(0.01),
+            per_wall_second: count / wall.elapsed().as_secs_f64(),
+        })
+    }
+
     /// Waits until nothing is in flight and everything has been delivered.
     fn settle(&mut self) -> Result<()> {
         let until = Instant::now() + Duration::from_secs(30);
@@ -114,6 +125,14 @@ impl Load {
         }
         ensure!(self.delivered == self.acked, "{} acknowledged, but {} delivered", self.acked, self.delivered);
         Ok(())
+    }
+
+    /// Half of the acks, and 99 in 100, came within this time.
+    fn latency(&self) -> String {
+        let mut sorted = self.latencies.clone();
+        sorted.sort_unstable();
+        let at = |percent: usize| f64::from(sorted.get(sorted.len() * percent / 100).copied().unwrap_or(0)) / 1_000.0;
+        format!("p50 {:.1} ms, p99 {:.1} ms", at(50), at(99))
     }
 
     fn turn(&mut self, go_on: bool) -> Result<()> {
@@ -150,34 +169,21 @@ pub fn ask(stage: &Stage, plan: Plan) -> Result<Vec<Row>> {
     load.run(plan.span, plan.in_flight)?; // the conversations come to be, caches fill
     load.latencies.clear();
     let (counts, threads, start) = (server.counts()?, measure::threads(server.pid())?, load.acked);
-    let mut rounds = Vec::new();
-    for _ in 0..plan.rounds {
-        let (cpu, wall, acked) = (measure::cpu(server.pid())?, Instant::now(), load.acked);
-        load.run(plan.span, plan.in_flight)?;
-        let count = (load.acked - acked) as f64;
-        rounds.push(Round {
-            per_cpu_second: count / measure::cpu(server.pid())?.since(cpu).total().max(0.01),
-            per_wall_second: count / wall.elapsed().as_secs_f64(),
-        });
-    }
+    let recording = profile::record(server.pid(), plan.span * u32::try_from(plan.rounds)?);
+    let rounds: Vec<_> = (0..plan.rounds).map(|_| load.round(&server, plan.span, plan.in_flight)).collect::<Result<_>>()?;
     let (after, shares) = (server.counts()?, shares(&threads, &measure::threads(server.pid())?));
     let acked = (load.acked - start) as f64;
-    let recording = profile::record(server.pid(), plan.span);
-    load.run(plan.span, plan.in_flight)?; // a round of its own: sampling costs CPU too
-    let parts = recording.map_or(Ok(None), profile::Recording::shares)?;
     load.settle()?;
+    let parts = recording.map_or(Ok(None), profile::Recording::shares)?;
     let mut rows = told(&load, plan, &rounds, stage);
     rows.extend(counted(&counts, &after, acked));
-    rows.extend([by_part(parts), shares, translated(&rounds)?]);
+    rows.extend([by_part(parts), shares, translated(&rounds)?, alone(&mut load, &server, plan)?]);
     server.stop()?;
     Ok(rows)
 }
 
 fn told(load: &Load, plan: Plan, rounds: &[Round], stage: &Stage) -> Vec<Row> {
     let (cpu, wall): (Vec<_>, Vec<_>) = rounds.iter().map(|round| (round.per_cpu_second, round.per_wall_second)).unzip();
-    let mut sorted = load.latencies.clone();
-    sorted.sort_unstable();
-    let at = |percent: usize| f64::from(sorted.get(sorted.len() * percent / 100).copied().unwrap_or(0)) / 1_000.0;
     vec![
         Row::judged(
             format!("durable direct messages acknowledged per CPU-second, {} connections", plan.connections),
@@ -191,15 +197,16 @@ fn told(load: &Load, plan: Plan, rounds: &[Round], stage: &Stage) -> Vec<Row> {
             measure::median(&cpu) >= TARGET,
         )
         .how(format!(
-            "{} in flight on each connection, {TEXT_BYTES}-byte texts, JSON, {} rounds of {} s; each was synced to {} before its ack and \
+            "{} in flight on each connection, {TEXT_BYTES}-byte texts, JSON, {} rounds of {} s ({} in a CPU-second); each was synced to {} before its ack and \
              delivered to its peer ({} in all, none missing); no marks sent",
             plan.in_flight,
             plan.rounds,
             plan.span.as_secs(),
+            cpu.iter().map(|each| thousands(*each)).collect::<Vec<_>>().join("; "),
             stage.file_system(),
             thousands(load.delivered as f64)
         )),
-        Row::told("ack latency at that load", format!("p50 {:.1} ms, p99 {:.1} ms", at(50), at(99)))
+        Row::told("ack latency at that load", load.latency())
             .how("closed loop, server saturated: a window's worth of queueing, not the latency of an idle server"),
     ]
 }
@@ -215,6 +222,23 @@ fn counted(before: &Counts, after: &Counts, acked: f64) -> Vec<Row> {
     ]
 }
 
+/// The same with a single message in flight on each connection: less shares a commit or a write.
+fn alone(load: &mut Load, server: &Server, plan: Plan) -> Result<Row> {
+    load.latencies.clear();
+    let before = server.counts()?;
+    let (acked, round) = (load.acked, load.round(server, plan.span, 1)?);
+    let (after, acked) = (server.counts()?, (load.acked - acked) as f64);
+    load.settle()?;
+    let each = |name: &str| after.rise(&before, name) / acked.max(1.0);
+    let (cpu, wall) = (thousands(round.per_cpu_second), thousands(round.per_wall_second));
+    let figure = format!("the same with 1 in flight on each of {} connections", load.writers.len());
+    Ok(Row::told(figure, format!("{cpu} per CPU-second (wall {wall}); ack {}", load.latency())).how(format!(
+        "{:.4} syncs and {:.2} write calls per message",
+        each("parlance_store_syncs_total"),
+        each("parlance_edge_writes_total")
+    )))
+}
+
 /// Where the CPU went, by what it was for.
 fn by_part(parts: Option<Vec<(Part, f64)>>) -> Row {
     let figure = "share of the server's CPU by part";
@@ -222,8 +246,8 @@ fn by_part(parts: Option<Vec<(Part, f64)>>) -> Row {
         Some(parts) => {
             let words: Vec<_> = parts.iter().map(|(part, share)| format!("{} {:.0} %", part.name(), 100.0 * share)).collect();
             Row::told(figure, words.join(", ")).how(
-                "samples of `perf record -e cpu-clock` over one more round: the kernel's by system call, our own by the module of the \
-                 function that was running",
+                "`perf record -e cpu-clock` over all rounds: samples in the kernel by system call, our own by the module of the function \
+                 that was running",
             )
         }
         None => Row::told(figure, "not measured").how("`perf` is not there, or may not look into the kernel"),

@@ -11,6 +11,8 @@ pub enum Verdict {
     Met,
     /// It is not.
     Missed,
+    /// It cannot be judged: the run was disturbed.
+    Void,
     /// It has no target; it explains another.
     Told,
 }
@@ -42,6 +44,13 @@ impl Row {
         Self { figure: figure.into(), target: String::new(), result: result.into(), verdict: Verdict::Told, how: String::new() }
     }
 
+    /// The same row, not judged if the run was disturbed.
+    #[must_use]
+    pub fn void_if(self, disturbed: bool) -> Self {
+        let verdict = if disturbed { Verdict::Void } else { self.verdict };
+        Self { verdict, ..self }
+    }
+
     /// The same row with its method.
     #[must_use]
     pub fn how(mut self, how: impl Into<String>) -> Self {
@@ -61,6 +70,7 @@ impl fmt::Display for Markdown<'_> {
             let mark = match row.verdict {
                 Verdict::Met => "met",
                 Verdict::Missed => "**missed**",
+                Verdict::Void => "void",
                 Verdict::Told => "",
             };
             writeln!(f, "| {} | {} | {} | {mark} | {} |", row.figure, row.target, row.result, row.how)?;
