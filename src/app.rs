@@ -25,7 +25,7 @@ use crate::config::Config;
 use crate::edge::doors::Doors;
 use crate::edge::{accept, drain, ops};
 use crate::metrics::{Labels, Metrics, StoreFigures};
-use crate::protocol::registry::ERROR_NAMES;
+use crate::protocol::registry::REGISTRY;
 use crate::protocol::request::OPS;
 use crate::store::embedded::{EmbeddedStore, Options, Stats};
 
@@ -73,7 +73,7 @@ impl App {
         let store = Arc::new(open_store(config).await?);
         let key = keys::load_or_draw(&config.node.data)?;
         let authority = Arc::new(Authority::new(&key, HashCost::default(), &limits));
-        let metrics = Metrics::new(Labels { ops: &OPS, errors: &ERROR_NAMES });
+        let metrics = Metrics::new(Labels { ops: OPS.to_vec(), errors: REGISTRY.iter().map(|row| row.name).collect() });
         let credentials: Arc<dyn Credentials> = Arc::<Authority>::clone(&authority);
         let world = World {
             clock: Arc::new(SystemClock),

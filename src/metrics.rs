@@ -303,12 +303,12 @@ pub struct Metrics {
 }
 
 /// The labels that the doors know: their ops, error names and close codes, and the statuses that they answer.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Labels {
     /// Every op of a socket.
-    pub ops: &'static [&'static str],
+    pub ops: Vec<&'static str>,
     /// Every error's name.
-    pub errors: &'static [&'static str],
+    pub errors: Vec<&'static str>,
 }
 
 const CLOSE_CODES: &[u16] =
@@ -660,7 +660,9 @@ mod tests {
 
     use super::*;
 
-    const LABELS: Labels = Labels { ops: &["msg.send"], errors: &["malformed"] };
+    fn labels() -> Labels {
+        Labels { ops: vec!["msg.send"], errors: vec!["malformed"] }
+    }
 
     #[test]
     fn names_are_unique_and_spelled_as_agreed() {
@@ -684,7 +686,7 @@ mod tests {
 
     #[test]
     fn what_is_exported_is_described_and_histograms_have_buckets() {
-        let metrics = Metrics::new(LABELS);
+        let metrics = Metrics::new(labels());
         metrics.rejected(Refusal::NodeFull);
         metrics.auth_failed(AuthFailure::Expired);
         metrics.rate_limited("a bucket that nobody listed");
@@ -722,7 +724,7 @@ mod tests {
 
     #[test]
     fn two_nodes_in_one_process_count_apart() {
-        let (one, other) = (Metrics::new(LABELS), Metrics::new(LABELS));
+        let (one, other) = (Metrics::new(labels()), Metrics::new(labels()));
         one.closed(4_000);
         assert!(one.render().contains("parlance_edge_closed_total{code=\"4000\"} 1"));
         assert!(other.render().contains("parlance_edge_closed_total{code=\"4000\"} 0"));

@@ -1,6 +1,6 @@
 //! How a socket ends: why, with which close code, and the last words.
 
-use std::io;
+use std::io::{self, Read};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -101,34 +101,32 @@ pub async fn part<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocket<Wire
     if socket.close(Some(close)).is_err_and(|error| Ending::of(&error).is_some()) {
         return;
     }
-    let answered = std::future::poll_fn(|context| poll_answer(socket, context));
-    if tokio::time::timeout(LAST_WORDS, answered).await.is_err() {
-        tracing::trace!("the client did not answer the close frame");
+    let mut is_shut = false;
+    let parted = std::future::poll_fn(|context| poll_parted(socket.get_mut(), &mut is_shut, context));
+    if tokio::time::timeout(LAST_WORDS, parted).await.is_err() {
+        tracing::trace!("the client did not leave in time");
     }
 }
 
-/// Ready when the client has closed as well, or has gone.
-fn poll_answer<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocket<Wire<S>>, context: &mut Context<'_>) -> Poll<()> {
-    socket.get_mut().arm(context.waker());
-    if socket.get_mut().flush_kept().is_err() {
-        return Poll::Ready(());
+/// Ready when the last words are out and the client has gone. Its bytes are thrown away, so that the close frame is
+/// not lost to a reset. NOTE: the WebSocket itself is not read any more: after a frame that is too large it must not
+/// be, and what the client still says is too late in any case.
+fn poll_parted<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>, is_shut: &mut bool, context: &mut Context<'_>) -> Poll<()> {
+    wire.arm(context.waker());
+    match wire.flush_kept() {
+        Ok(true) => {}
+        Ok(false) => return Poll::Pending,
+        Err(_) => return Poll::Ready(()),
     }
-    loop {
-        match socket.read() {
-            Ok(_) => {} // what the client still says is too late
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
-            Err(Error::Capacity(_)) => return poll_discard(socket, context),
+    if !*is_shut {
+        match wire.poll_shutdown() {
+            Ok(done) => *is_shut = done,
             Err(_) => return Poll::Ready(()),
         }
     }
-}
-
-/// After a frame that is too large only bytes can be read: they are thrown away until the client leaves, so that the
-/// close frame is not lost to a reset.
-fn poll_discard<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocket<Wire<S>>, _: &mut Context<'_>) -> Poll<()> {
     let mut bytes = [0; 512];
     loop {
-        match io::Read::read(socket.get_mut(), &mut bytes) {
+        match wire.read(&mut bytes) {
             Ok(0) => return Poll::Ready(()),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
