@@ -33,13 +33,11 @@ fn read(path: &str) -> String {
 
 /// Compares a generated file with the one in the repository.
 fn fresh(path: &str, generated: &str) {
-    if read(path) == generated {
-        return;
+    if read(path) != generated {
+        let left = Path::new(env!("CARGO_TARGET_TMPDIR")).join(Path::new(path).file_name().expect("a file"));
+        fs::write(&left, generated).expect("the temporary folder takes a file");
+        assert!(path.is_empty(), "{path} is not what the code makes of it; look at the difference, then copy {} over it", left.display());
     }
-    let name = Path::new(path).file_name().expect("a file");
-    let left = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::write(&left, generated).expect("the temporary folder takes a file");
-    panic!("{path} is not what the code makes of it; look at the difference, then copy {} over it", left.display());
 }
 
 fn text(bytes: &[u8]) -> &str {
@@ -80,52 +78,73 @@ fn the_vectors_are_what_the_server_takes_and_says() {
     fresh("tests/vectors/native.json", &format!("[\n{}\n]\n", lines.join(",\n")));
 }
 
-/// The vectors as a client in another language reads them: nothing but the file.
-fn from_file() -> Vec<(String, String, Tree, Vec<u8>, Option<Vec<u8>>)> {
-    let Tree::List(vectors) = Tree::of_json(read("tests/vectors/native.json").as_bytes()) else { panic!("no list") };
-    let word = |vector: &Tree, name: &str| match vector.get(name) {
-        Some(Tree::Text(text)) => Some(text.clone()),
-        _ => None,
+/// A vector as a client in another language reads it: nothing but the file.
+struct Read {
+    name: String,
+    kind: String,
+    json: Vec<u8>,
+    msgpack: Option<Vec<u8>>,
+    refused: Option<Tree>,
+}
+
+fn from_file() -> Vec<Read> {
+    let one = |vector: &Tree| {
+        let word = |name: &str| match vector.get(name) {
+            Some(Tree::Text(text)) => Some(text.clone()),
+            _ => None,
+        };
+        Read {
+            name: word("name").expect("a name"),
+            kind: word("kind").expect("a kind"),
+            json: word("json").expect("JSON").into_bytes(),
+            msgpack: word("msgpack").map(|text| unhex(&text)),
+            refused: vector.get("refused").cloned(),
+        }
     };
-    let one = |vector: Tree| {
-        let json = word(&vector, "json").expect("json").into_bytes();
-        let msgpack = word(&vector, "msgpack").map(|text| unhex(&text));
-        (word(&vector, "name").expect("name"), word(&vector, "kind").expect("kind"), vector, json, msgpack)
-    };
-    vectors.into_iter().map(one).collect()
+    match Tree::of_json(read("tests/vectors/native.json").as_bytes()) {
+        Tree::List(vectors) => vectors.iter().map(one).collect(),
+        _ => Vec::new(),
+    }
 }
 
 #[test]
 fn both_encodings_of_a_vector_say_the_same() {
-    for (name, kind, _, json, msgpack) in from_file() {
+    for Read { name, kind, json, msgpack, .. } in from_file() {
         if let (Some(msgpack), true) = (msgpack, kind != "refused") {
-            assert_eq!(Tree::of_json(&json), Tree::of_msgpack(&msgpack), "{name}");
+            let tree = Tree::of_json(&json);
+            assert!(tree.is_safe(), "{name}");
+            assert_eq!(tree, Tree::of_msgpack(&msgpack), "{name}");
         }
     }
 }
 
 #[test]
 fn a_request_of_the_file_is_taken_and_a_refused_one_is_refused_as_stated() {
-    let cases = cases::all();
-    for (name, kind, vector, json, msgpack) in from_file() {
-        let Some(msgpack) = msgpack else { continue };
-        for (encoding, payload) in [(Encoding::Json, json), (Encoding::MessagePack, msgpack)] {
-            let decoded = || decode(encoding, &payload, &Limits::default(), None);
-            match (kind.as_str(), cases.iter().find(|case| case.name == name).map(|case| &case.proof)) {
-                ("request", Some(Proof::Takes(request))) => assert_eq!(decoded(), [Incoming::Request((**request).clone())], "{name}"),
-                ("refused", _) => {
-                    let incoming = decoded();
-                    let [Incoming::Refused { id, error }] = incoming.as_slice() else { panic!("{name}: {incoming:?}") };
-                    let stated = vector.get("refused").expect("stated");
-                    assert_eq!(stated.get("id"), Some(&id.map_or(Tree::Null, |id| Tree::Int(i64::from(id)))), "{name}: {error:?}");
-                    assert_eq!(stated.get("name"), Some(&Tree::Text(error.code.name().to_owned())), "{name}: {error:?}");
-                    let field = error.field.as_deref().map_or(Tree::Null, |field| Tree::Text(field.to_owned()));
-                    assert_eq!(stated.get("field"), Some(&field), "{name}: {error:?}");
-                }
-                _ => {}
+    let (cases, mut seen) = (cases::all(), 0);
+    for vector in from_file() {
+        let Some(msgpack) = &vector.msgpack else { continue };
+        for (encoding, payload) in [(Encoding::Json, &vector.json), (Encoding::MessagePack, msgpack)] {
+            let decoded = decode(encoding, payload, &Limits::default(), None);
+            match cases.iter().find(|case| case.name == vector.name).map(|case| &case.proof) {
+                Some(Proof::Takes(request)) => assert_eq!(decoded, [Incoming::Request((**request).clone())], "{}", vector.name),
+                Some(Proof::Refuses(..)) => assert_eq!(outcome(&decoded), vector.refused, "{}: {decoded:?}", vector.name),
+                Some(Proof::Says) => continue,
+                None => panic!("{} is made by nothing", vector.name),
             }
+            seen += 1;
         }
     }
+    assert!(seen > 80, "the file has few vectors: {seen}");
+}
+
+/// What is stated of a refusal, in the words of the file; `None` if it is not one refusal.
+fn outcome(decoded: &[Incoming]) -> Option<Tree> {
+    let [Incoming::Refused { id, error }] = decoded else { return None };
+    Some(native::tree::map([
+        ("id", id.map_or(Tree::Null, |id| Tree::Int(i64::from(id)))),
+        ("name", native::tree::text(error.code.name())),
+        ("field", error.field.as_ref().map_or(Tree::Null, native::tree::text)),
+    ]))
 }
 
 #[test]
@@ -213,9 +232,37 @@ fn the_documents_examples_are_vectors_and_every_frame_has_one() {
         let shown = examples.contains(&text(&case.json));
         assert!(shown || case.name.starts_with("push bye"), "docs/protocol.md has no example of {:?}:\n{}", case.name, text(&case.json));
     }
+    for route in parlance::protocol::routes::routes() {
+        let named = document.contains(&format!("`{} {}`", route.method, route.path)) || route.path == "/v1/ws";
+        assert!(named && document.contains(route.path), "docs/protocol.md does not list {} {}", route.method, route.path);
+    }
     for reason in cases::close_reasons() {
         let (code, reason) = parlance::protocol::close::close_code(&reason);
         assert!(document.contains(&format!("| {code} | {reason} |")), "docs/protocol.md does not list {code} {reason}");
+    }
+}
+
+#[test]
+fn the_links_of_the_documents_lead_somewhere() {
+    let (protocol, errors) = (read("docs/protocol.md"), read("docs/errors.md"));
+    let anchor = |heading: &str| -> String {
+        let kept = heading.to_lowercase().replace(' ', "-");
+        kept.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()
+    };
+    let headings: Vec<String> =
+        protocol.lines().filter(|line| line.starts_with('#')).map(|line| anchor(line.trim_start_matches('#').trim())).collect();
+    let targets = |document: &str| -> Vec<String> {
+        document.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target.to_owned()).collect()
+    };
+    for target in targets(&protocol).iter().chain(&targets(&errors)) {
+        let found = match target.rsplit_once('#') {
+            None => root("docs").join(target).exists(),
+            Some(("errors.md", name)) => errors.contains(&format!("<a id=\"{name}\"></a>")),
+            Some(("protocol.md", name)) => headings.iter().any(|heading| heading == name),
+            Some(("", name)) => headings.iter().any(|heading| heading == name) || errors.contains(&format!("<a id=\"{name}\"></a>")),
+            Some(_) => false,
+        };
+        assert!(found, "a link leads nowhere: {target}");
     }
 }
 
@@ -243,7 +290,7 @@ fn the_bodies_of_http_requests_are_read_strictly() {
     }
     let both = br#"{"username":"ann","email":"ann@example.org","password":"x"}"#;
     assert_eq!(rest::decode_log_in(both).map(|_| ()).map_err(refused), Err((Code::Validation, field("email"))));
-    let (status, problem) = rest::problem(&WireError::new(Code::RateLimited).after(std::time::Duration::from_millis(1_500)), "r");
+    let (status, problem) = rest::problem(WireError::new(Code::RateLimited).after(std::time::Duration::from_millis(1_500)), "r");
     assert_eq!(status.as_u16(), 429);
     assert_eq!(Tree::of_json(&problem).get("after_ms"), Some(&Tree::Int(1_500)));
 }

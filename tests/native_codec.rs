@@ -15,9 +15,7 @@ use actors::id::{ConversationId, GroupId, Incarnation, LogId, MessageId, NUMBER_
 use actors::limits::Limits;
 use actors::store::{Mark, Marks};
 use actors::time::Timestamp;
-use actors::view::{
-    About, Appended, ConversationView, HistoryView, PresenceView, ResetReason, Resumed, Secret, SyncView, UserView, View,
-};
+use actors::view::{About, Appended, ConversationView, HistoryView, PresenceView, ResetReason, Resumed, Secret, SyncView, UserView, View};
 use native::requests::envelope;
 use native::tree::Tree;
 use parlance::protocol::codec::Encoding;
@@ -129,9 +127,8 @@ fn query() -> impl Strategy<Value = Query> {
             limit
         }),
         (conversation(), span, limit()).prop_map(|(conversation, span, limit)| Query::History { conversation, span, limit }),
-        (option::of(cursor()), proptest::collection::btree_map(conversation(), cursor(), 0..5)).prop_map(|(user, conversations)| {
-            Query::Sync { user, conversations: conversations.into_iter().collect() }
-        }),
+        (option::of(cursor()), proptest::collection::btree_map(conversation(), cursor(), 0..5))
+            .prop_map(|(user, conversations)| { Query::Sync { user, conversations: conversations.into_iter().collect() } }),
     ]
 }
 
@@ -201,10 +198,8 @@ fn role() -> impl Strategy<Value = Role> {
 
 fn conversation_view() -> impl Strategy<Value = ConversationView> {
     let direct = (option::of(user_view()), marks()).prop_map(|(peer, peer_marks)| About::Direct { peer, peer_marks });
-    let group = (group_name(), 1_u64..10_000, role()).prop_map(|(name, members, role)| About::Group {
-        group: GroupRow { name, members, created_at: Timestamp(0) },
-        role,
-    });
+    let group = (group_name(), 1_u64..10_000, role())
+        .prop_map(|(name, members, role)| About::Group { group: GroupRow { name, members, created_at: Timestamp(0) }, role });
     (conversation(), cursor(), 0..=NUMBER_MAX, marks(), option::of(entry()), prop_oneof![direct, group]).prop_map(
         |(id, tail, count, marks, last, about)| ConversationView {
             id,
@@ -288,7 +283,7 @@ fn post_with(data: &Tree, encoding: Encoding) -> Content {
     let bytes = if encoding.is_text() { frame.json() } else { frame.msgpack() };
     match decode(encoding, &bytes, &Limits::default(), None).pop() {
         Some(Incoming::Request(Request { op: Op::Command(Command::Post { content, .. }), .. })) => content,
-        other => panic!("{other:?}"),
+        other => unreachable!("a post with data is taken: {other:?}"),
     }
 }
 
@@ -333,7 +328,7 @@ proptest! {
     fn a_batch_comes_through_in_order_with_its_broken_ones(requests in vec(request(), 1..6), broken: prop::sample::Index) {
         let trees: Vec<_> = requests.iter().map(envelope).collect();
         let at = broken.index(trees.len());
-        let mut expected: Vec<_> = requests.into_iter().map(Incoming::Request).collect();
+        let expected: Vec<_> = requests.into_iter().map(Incoming::Request).collect();
         let mut json: Vec<_> = trees.iter().map(|tree| String::from_utf8(tree.json()).expect("UTF-8")).collect();
         let mut msgpack: Vec<_> = trees.iter().map(Tree::msgpack).collect();
         json.insert(at, "{\"id\":77,\"op\":\"typing\",\"op\":\"typing\"}".to_owned());
@@ -344,7 +339,6 @@ proptest! {
             prop_assert!(matches!(&refused, Incoming::Refused { id: Some(77), .. }), "{:?}", refused);
             prop_assert_eq!(&incoming, &expected);
         }
-        expected.clear();
     }
 
     #[test]
@@ -435,7 +429,10 @@ fn a_conversation_with_a_user_is_found_by_the_pair_and_nobody_has_one_with_himse
     let expected = Request { id: Some(1), op: Op::Query(Query::Conversation { conversation }) };
     assert_eq!(ask(9), [Incoming::Request(expected)]);
     let refused = ask(7);
-    assert!(matches!(refused.as_slice(), [Incoming::Refused { id: Some(1), error }] if error.field.as_deref() == Some("user")), "{refused:?}");
+    assert!(
+        matches!(refused.as_slice(), [Incoming::Refused { id: Some(1), error }] if error.field.as_deref() == Some("user")),
+        "{refused:?}"
+    );
 }
 
 #[test]
@@ -462,4 +459,126 @@ fn an_object_of_ten_thousand_keys_is_checked_without_comparing_each_with_each() 
     let incoming = decode(Encoding::Json, payload.as_bytes(), &Limits::default(), None);
     let [Incoming::Refused { id: Some(1), error }] = incoming.as_slice() else { panic!("{incoming:?}") };
     assert_eq!(error.field.as_deref(), Some("0"));
+}
+
+#[test]
+fn a_text_cut_within_an_emoji_spoils_its_own_request_alone() {
+    let batch = br#"[{"id":1,"op":"hb"},{"d":{"username":"\ud83d"},"op":"user.find","id":2},{"id":3,"op":"hb"}]"#;
+    let incoming = decode(Encoding::Json, batch, &Limits::default(), None);
+    let beat = |id| Incoming::Request(Request { id: Some(id), op: Op::Beat { pushes: None } });
+    let [first, Incoming::Refused { id: Some(2), error }, last] = incoming.as_slice() else { panic!("{incoming:?}") };
+    assert_eq!((first, error.code, last), (&beat(1), Code::Malformed, &beat(3)));
+}
+
+#[test]
+fn the_thirty_second_level_is_the_last_in_both_encodings_and_bytes_are_one() {
+    let nested = |levels: usize, inner: Tree| (0..levels).fold(inner, |inner, _| Tree::List(vec![inner]));
+    // The request, its d and its body are three levels.
+    for (data, taken) in [
+        (nested(29, Tree::Int(1)), true),
+        (nested(30, Tree::Int(1)), false),
+        (nested(28, Tree::Bytes(vec![1])), true),
+        (nested(29, Tree::Bytes(vec![1])), false),
+        (nested(29, Tree::Map(Vec::new())), false),
+        (nested(30, Tree::Null), false),
+    ] {
+        let body = native::tree::map([("data", data)]);
+        let d = native::tree::map([("conv", native::tree::text("g1")), ("client_key", native::tree::text("k")), ("body", body)]);
+        let frame = native::tree::map([("id", native::tree::int(1)), ("op", native::tree::text("msg.send")), ("d", d)]);
+        for (encoding, bytes) in [(Encoding::Json, frame.json()), (Encoding::MessagePack, frame.msgpack())] {
+            let incoming = decode(encoding, &bytes, &Limits::default(), None);
+            match incoming.as_slice() {
+                [Incoming::Request(_)] => assert!(taken, "{encoding:?}"),
+                [Incoming::Refused { id: Some(1), error }] => assert!(!taken && error.code == Code::Malformed, "{encoding:?}: {error:?}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn bytes_in_json_are_base64url_without_padding_and_nothing_else() {
+    let send = |data: &str| {
+        let frame = format!(r#"{{"id":1,"op":"msg.send","d":{{"conv":"g1","client_key":"k","body":{{"data":{data}}}}}}}"#);
+        decode(Encoding::Json, frame.as_bytes(), &Limits::default(), None)
+    };
+    for data in [r#"{"$bytes":"3q2+7w"}"#, r#"{"$bytes":"3q2-7w=="}"#, r#"{"$bytes":"3"}"#, r#"{"$bytes":1}"#, r#"[{"$bytes":null}]"#] {
+        let incoming = send(data);
+        let [Incoming::Refused { id: Some(1), error }] = incoming.as_slice() else { panic!("{data}: {incoming:?}") };
+        assert_eq!((error.code, error.field.as_deref()), (Code::Validation, Some("body.data")), "{data}");
+    }
+    assert!(matches!(send(r#"{"$bytes":"3q2-7w"}"#).as_slice(), [Incoming::Request(_)]));
+    assert!(matches!(send(r#"{"$bytes":""}"#).as_slice(), [Incoming::Request(_)]));
+}
+
+#[test]
+fn messagepack_numbers_may_be_wide_and_are_stored_short() {
+    let one = |number: &[u8]| {
+        let head = b"\x83\xa2id\x01\xa2op\xa8msg.send\xa1d\x83\xa4conv\xa2g1\xaaclient_key\xa1k\xa4body\x81\xa4data\x91";
+        decode(Encoding::MessagePack, &[head.as_slice(), number].concat(), &Limits::default(), None)
+    };
+    let short = one(b"\x05");
+    assert!(matches!(short.as_slice(), [Incoming::Request(_)]), "{short:?}");
+    for wide in [&b"\xcc\x05"[..], b"\xcd\x00\x05", b"\xcf\0\0\0\0\0\0\0\x05", b"\xd0\x05", b"\xd3\0\0\0\0\0\0\0\x05"] {
+        assert_eq!(one(wide), short);
+    }
+    assert_eq!(one(b"\xca\x3f\x00\x00\x00"), one(b"\xcb\x3f\xe0\0\0\0\0\0\0"));
+    for refused in [&b"\xcb\x7f\xf0\0\0\0\0\0\0"[..], b"\xcb\x7f\xf8\0\0\0\0\0\0", b"\xd3\x80\0\0\0\0\0\0\0"] {
+        let incoming = one(refused);
+        let [Incoming::Refused { id: Some(1), error }] = incoming.as_slice() else { panic!("{incoming:?}") };
+        assert_eq!(error.field.as_deref(), Some("body.data"));
+    }
+    let extension = one(b"\xd6\xff\0\0\0\0");
+    assert!(matches!(extension.as_slice(), [Incoming::Refused { id: Some(1), error }] if error.code == Code::Malformed), "{extension:?}");
+}
+
+#[test]
+fn an_extension_of_any_length_spoils_its_own_request_alone() {
+    let fixed = [(0xd4_u8, 1_usize), (0xd5, 2), (0xd6, 4), (0xd7, 8), (0xd8, 16)];
+    let mut extensions: Vec<Vec<u8>> = fixed.map(|(marker, count)| [vec![marker, 5], vec![0xc1; count]].concat()).into();
+    extensions.extend([vec![0xc7, 1, 5, 0xc1], vec![0xc8, 0, 1, 5, 0xc1], vec![0xc9, 0, 0, 0, 1, 5, 0xc1]]);
+    for extension in extensions {
+        let spoilt = [b"\x83\xa1d\x81\xa1s".as_slice(), &extension, b"\xa2id\x07\xa2op\xa2hb"].concat();
+        let frame = [spoilt.as_slice(), b"\x82\xa2id\x08\xa2op\xa2hb"].concat();
+        let incoming = decode(Encoding::MessagePack, &frame, &Limits::default(), None);
+        let intact = Incoming::Request(Request { id: Some(8), op: Op::Beat { pushes: None } });
+        let [Incoming::Refused { id: Some(7), error }, last] = incoming.as_slice() else { panic!("{incoming:?}") };
+        assert_eq!((error.code, last), (Code::Malformed, &intact));
+    }
+}
+
+#[test]
+fn stored_data_that_this_protocol_never_stores_is_left_out() {
+    let shown = |stored: Vec<u8>| {
+        let content = Content { text: "still here".into(), data: Some(Opaque(stored.into())), ..Content::default() };
+        let entry = Arc::new(Entry {
+            seq: Seq::ZERO.next(),
+            pos: Pos(1),
+            id: MessageId::new(1).expect("valid"),
+            author: UserId::new(1).expect("valid"),
+            client_key: ClientKey::new("k").expect("valid"),
+            at: Timestamp(0),
+            act: Act::Message(content),
+        });
+        let event = Event::Entry { conversation: "g1".parse().expect("valid"), incarnation: Incarnation(1), entry };
+        let body = same(|encoding| render_event(encoding, &event, &Limits::default())).get("d").and_then(|d| d.get("body")).cloned();
+        let body = body.expect("a body");
+        assert!(body.get("text").is_some());
+        body.get("data").is_some()
+    };
+    assert!(shown(b"\x91\x01".to_vec()));
+    let deep = |levels: usize| [vec![0x91; levels], vec![0x01]].concat();
+    assert!(shown(deep(32)) && !shown(deep(33)) && !shown(deep(100_000)));
+    for damaged in [
+        &b""[..],
+        b"\x91",
+        b"\x01\x01",
+        b"\xa1\xff",
+        b"\x81\x01\x01",
+        b"\xcb\x7f\xf8\0\0\0\0\0\0",
+        b"\xd4\x00\x00",
+        b"\xcf\xff\0\0\0\0\0\0\0",
+    ] {
+        assert!(!shown(damaged.to_vec()), "{damaged:x?}");
+    }
 }

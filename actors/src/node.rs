@@ -18,9 +18,8 @@ use crate::conversation;
 use crate::credential::{Credentials, Identity};
 use crate::directory::Directory;
 use crate::home;
-use crate::id::{ConversationId, Incarnation, LoginId, SessionId, UserId};
+use crate::id::{ConversationId, LoginId, SessionId, UserId};
 use crate::limits::{Limit, Limits};
-use crate::log::scribe;
 use crate::numbers::Numbers;
 use crate::outbound::{CloseReason, OutboundQueue};
 use crate::rejected::Rejected;
@@ -283,10 +282,6 @@ impl Node {
         self.world().clock.now()
     }
 
-    pub(crate) fn draw_incarnation(&self) -> Incarnation {
-        scribe::incarnation(self.world().random.draw())
-    }
-
     /// Between half of this time and one and a half of it.
     pub(crate) fn jittered(&self, time: Duration) -> Duration {
         let thousandth = u32::try_from(self.world().random.draw() % 1_000).unwrap_or(0);
@@ -312,10 +307,17 @@ async fn tick(node: Weak<Inner>) {
         if inner.draining.load(Ordering::Relaxed) {
             return;
         }
-        let stopped =
-            inner.directory.conversations().into_iter().filter(|actor| actor.send_message(conversation::mail::Mail::Tick).is_err());
-        let homes = inner.directory.homes().into_iter().filter(|actor| actor.send_message(home::mail::Mail::Tick).is_err());
-        tracing::trace!(stopped = stopped.count() + homes.count(), "tick");
+        let conversations = inner.directory.conversations();
+        let homes = inner.directory.homes();
+        drop(inner);
+        let mut gone = 0;
+        for actor in conversations {
+            gone += usize::from(actor.send_message(conversation::mail::Mail::Tick).is_err());
+        }
+        for actor in homes {
+            gone += usize::from(actor.send_message(home::mail::Mail::Tick).is_err());
+        }
+        tracing::trace!(gone, "tick");
     }
 }
 

@@ -8,6 +8,7 @@
 //! application's opaque `data`), [`json`] and [`msgpack`] (strict reading), [`fields`] (typed reading that names the
 //! field), [`request`] (what a client may ask), [`wire`] (the words that the server says), [`socket`] (rendering),
 //! [`rest`] and [`routes`] (accounts over HTTP), [`registry`] and [`error`] (every refusal and its words), [`close`] (close codes).
+#![warn(clippy::wildcard_enum_match_arm)]
 
 pub mod codec;
 pub mod value;

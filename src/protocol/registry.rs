@@ -44,7 +44,7 @@ impl Retry {
 pub enum Origin {
     /// This module, while it reads a request.
     Reading,
-    /// The core, as a [`Rejected`].
+    /// The core, as a [`actors::rejected::Rejected`].
     Core,
     /// The edge: what depends on the connection.
     Edge,
@@ -545,8 +545,9 @@ pub fn document() -> String {
         for Row { number, name, status, retry, .. } in rows() {
             line(&mut text, format_args!("| {number} | [`{name}`](#{name}) | {status} | {} |", retry.as_str()));
         }
-        for Row { number, name, title, retry, why, remedy, .. } in rows() {
-            line(&mut text, format_args!("\n### <a id=\"{name}\"></a>{number} `{name}`: {title}\n\n**Why.** {why}\n"));
+        for Row { number, name, status, title, retry, why, remedy, .. } in rows() {
+            line(&mut text, format_args!("\n### <a id=\"{name}\"></a>{number} `{name}`\n"));
+            line(&mut text, format_args!("**What you see.** `{name}`: {title}. Over HTTP: {status}.\n\n**Why.** {why}\n"));
             line(&mut text, format_args!("**What to do.** {remedy} Retry: {}.", meaning(*retry)));
         }
     }

@@ -48,7 +48,7 @@ pub(crate) struct Case {
 
 /// Every example, in the order of the documentation.
 pub(crate) fn all() -> Vec<Case> {
-    [requests(), refused(), replies(), pushes(), errors(), http()].into_iter().flatten().collect()
+    [requests(), refused_fields(), refused_frames(), replies(), pushes(), errors(), http()].into_iter().flatten().collect()
 }
 
 fn user(number: u64) -> UserId {
@@ -110,7 +110,7 @@ fn requests() -> Vec<Case> {
                     app: Some("demo 1.0".to_owned()),
                     sdk: None,
                 },
-                heartbeat: Some(Duration::from_secs(60)),
+                heartbeat: Some(Duration::from_mins(1)),
             }),
         ),
         ("auth.refresh", Op::AuthRefresh { token: Secret("eyJ0eXAi.eyJzdWIi.bmV3b25l".to_owned()) }),
@@ -142,10 +142,7 @@ fn requests() -> Vec<Case> {
         change("presence.watch", Command::Watch { users: vec![user(9), user(11)] }),
         ask(
             "sync",
-            Query::Sync {
-                user: Some(cursor(3_141, 6)),
-                conversations: vec![(direct(), cursor(2_718, 40)), (group(), cursor(1_618, 3))],
-            },
+            Query::Sync { user: Some(cursor(3_141, 6)), conversations: vec![(direct(), cursor(2_718, 40)), (group(), cursor(1_618, 3))] },
         ),
     ];
     let numbered = ops.into_iter().zip(1..).map(|((name, op), id)| {
@@ -158,73 +155,70 @@ fn requests() -> Vec<Case> {
     numbered.collect()
 }
 
-fn refused() -> Vec<Case> {
+/// Requests that can be read, each with one field that is not as it must be.
+fn refused_fields() -> Vec<Case> {
     let request = |op: &str, d: Tree| map([("id", int(5)), ("op", text(op)), ("d", d)]);
     let send = |key: &str, body: Tree| request("msg.send", map([("conv", text("d7-9")), ("client_key", text(key)), ("body", body)]));
     let read = |at: Tree| request("read", map([("conv", text("d7-9")), ("seq", at)]));
-    let body = |entry: (&str, Tree)| send("k", map([entry]));
-    let nested = (0..32).fold(Tree::Null, |inner, _| Tree::List(vec![inner]));
-    let twice = [int(2_718), int(40)];
-    let cursor = |conv: &str| Tree::List([vec![text(conv)], twice.to_vec()].concat());
-    let trees = [
-        ("an op that is not known", request("msg.sing", map([])), Some(5), Code::UnknownOp, Some("op")),
-        ("a field that is not known", body(("txt", text("hi"))), Some(5), Code::Validation, Some("body.txt")),
-        ("a field beside id, op and d", map([("id", int(5)), ("op", text("hb")), ("to", int(9))]), Some(5), Code::Validation, Some("to")),
-        ("a field that is missing", request("read", map([("conv", text("d7-9"))])), Some(5), Code::Validation, Some("seq")),
-        ("a seq that is a text", read(text("42")), Some(5), Code::Validation, Some("seq")),
-        ("a seq that is a float", read(Tree::Float(42.0)), Some(5), Code::Validation, Some("seq")),
-        ("a seq below zero", read(Tree::Int(-1)), Some(5), Code::Validation, Some("seq")),
-        ("a seq of zero", read(int(0)), Some(5), Code::Validation, Some("seq")),
-        ("a seq beyond 2^53 - 1", read(int(1 << 53)), Some(5), Code::Validation, Some("seq")),
-        ("an empty client key", send("", map([("text", text("hi"))])), Some(5), Code::Validation, Some("client_key")),
-        ("a client key of 65 bytes", send(&"k".repeat(65), map([("text", text("hi"))])), Some(5), Code::Validation, Some("client_key")),
-        ("a body that is a text", send("k", text("hi")), Some(5), Code::Validation, Some("body")),
-        ("data with a number beyond 2^53 - 1", body(("data", ints([1 << 53]))), Some(5), Code::Validation, Some("body.data")),
-        (
-            "data with the reserved key",
-            body(("data", map([("$bytes", text("3q2-7w")), ("more", int(1))]))),
-            Some(5),
-            Code::Validation,
-            Some("body.data"),
-        ),
-        ("a conversation with the greater user first", request("typing", map([("conv", text("d9-7"))])), Some(5), Code::Validation, Some("conv")),
-        (
-            "a user that is none",
-            request("presence.watch", map([("users", ints([9, 0]))])),
-            Some(5),
-            Code::Validation,
-            Some("users[1]"),
-        ),
-        (
-            "a history before and after",
-            request("msg.history", map([("conv", text("d7-9")), ("before", int(9)), ("after", int(3))])),
-            Some(5),
-            Code::Validation,
-            Some("after"),
-        ),
-        (
-            "a conversation twice in one sync",
-            request("sync", map([("convs", Tree::List(vec![cursor("d7-9"), cursor("d7-9")]))])),
-            Some(5),
-            Code::Validation,
-            Some("convs[1]"),
-        ),
-        ("a heartbeat wish out of range", request("auth", map([("token", text("t")), ("hb_ms", int(100))])), Some(5), Code::Validation, Some("hb_ms")),
-        ("an id that is a text", map([("id", text("5")), ("op", text("hb"))]), None, Code::Validation, Some("id")),
-        ("an id beyond 2^32 - 1", map([("id", int(1 << 32)), ("op", text("hb"))]), None, Code::Validation, Some("id")),
-        ("a request that is no object", text("hb"), None, Code::Malformed, None),
-        ("more than 32 levels", body(("data", nested)), Some(5), Code::Malformed, None),
+    let hi = || map([("text", text("hi"))]);
+    let data = |data: Tree| send("k", map([("data", data)]));
+    let cursor = |conv: &str| Tree::List(vec![text(conv), int(2_718), int(40)]);
+    let twice = Tree::List(vec![cursor("d7-9"), cursor("d7-9")]);
+    let both = map([("conv", text("d7-9")), ("before", int(9)), ("after", int(3))]);
+    let reserved = map([("$bytes", text("3q2-7w")), ("more", int(1))]);
+    let requests = [
+        ("a field that is not known", send("k", map([("txt", text("hi"))])), "body.txt"),
+        ("a field beside id, op and d", map([("id", int(5)), ("op", text("hb")), ("to", int(9))]), "to"),
+        ("a field that is missing", request("read", map([("conv", text("d7-9"))])), "seq"),
+        ("a seq that is a text", read(text("42")), "seq"),
+        ("a seq that is a float", read(Tree::Float(42.0)), "seq"),
+        ("a seq below zero", read(Tree::Int(-1)), "seq"),
+        ("a seq of zero", read(int(0)), "seq"),
+        ("a seq beyond 2^53 - 1", read(int(1 << 53)), "seq"),
+        ("an empty client key", send("", hi()), "client_key"),
+        ("a client key of 65 bytes", send(&"k".repeat(65), hi()), "client_key"),
+        ("a body that is a text", send("k", text("hi")), "body"),
+        ("data with a number beyond 2^53 - 1", data(ints([1 << 53])), "body.data"),
+        ("data with the reserved key", data(reserved), "body.data"),
+        ("a conversation with the greater user first", request("typing", map([("conv", text("d9-7"))])), "conv"),
+        ("a user that is none", request("presence.watch", map([("users", ints([9, 0]))])), "users[1]"),
+        ("a history before and after", request("msg.history", both), "after"),
+        ("a conversation twice in one sync", request("sync", map([("convs", twice)])), "convs[1]"),
+        ("a limit of zero", request("conv.list", map([("limit", int(0))])), "limit"),
+        ("a heartbeat wish out of range", request("auth", map([("token", text("t")), ("hb_ms", int(100))])), "hb_ms"),
     ];
-    let mut cases: Vec<_> = trees
-        .into_iter()
-        .map(|(name, tree, id, code, field)| refusal(name, [tree.json(), tree.msgpack()], (id, code, field)))
-        .collect();
-    let raw: [(&str, &[u8], &[u8], _); 4] = [
-        ("a key twice", br#"{"id":5,"op":"hb","op":"hb"}"#, b"\x83\xa2id\x05\xa2op\xa2hb\xa2op\xa2hb", (Some(5), Code::Malformed, Some("op"))),
-        ("half of a surrogate pair, or no UTF-8", br#"{"id":5,"op":"user.find","d":{"username":"\ud83d"}}"#, b"\x83\xa2id\x05\xa2op\xa9user.find\xa1d\x81\xa8username\xa1\xff", (Some(5), Code::Malformed, None)),
+    let case = |(name, tree, field): (_, Tree, _)| refusal(name, [tree.json(), tree.msgpack()], (Some(5), Code::Validation, Some(field)));
+    requests.into_iter().map(case).collect()
+}
+
+/// Frames that cannot be read, or whose request cannot be told from its envelope.
+fn refused_frames() -> Vec<Case> {
+    let nested = (0..32).fold(Tree::Null, |inner, _| Tree::List(vec![inner]));
+    let trees = [
+        ("an op that is not known", map([("id", int(5)), ("op", text("msg.sing"))]), (Some(5), Code::UnknownOp, Some("op"))),
+        ("an id that is a text", map([("id", text("5")), ("op", text("hb"))]), (None, Code::Validation, Some("id"))),
+        ("an id beyond 2^32 - 1", map([("id", int(1 << 32)), ("op", text("hb"))]), (None, Code::Validation, Some("id"))),
+        ("a request that is no object", text("hb"), (None, Code::Malformed, None)),
+        ("more than 32 levels", map([("id", int(5)), ("op", text("hb")), ("d", nested)]), (Some(5), Code::Malformed, None)),
+    ];
+    let raw: [(&str, &[u8], &[u8], _); 5] = [
+        ("an id twice", br#"{"id":5,"op":"hb","id":6}"#, b"\x83\xa2id\x05\xa2op\xa2hb\xa2id\x06", (None, Code::Malformed, Some("id"))),
+        (
+            "a key twice",
+            br#"{"id":5,"op":"hb","op":"hb"}"#,
+            b"\x83\xa2id\x05\xa2op\xa2hb\xa2op\xa2hb",
+            (Some(5), Code::Malformed, Some("op")),
+        ),
+        (
+            "half of a surrogate pair, or no UTF-8",
+            br#"{"id":5,"op":"user.find","d":{"username":"\ud83d"}}"#,
+            b"\x83\xa2id\x05\xa2op\xa9user.find\xa1d\x81\xa8username\xa1\xff",
+            (Some(5), Code::Malformed, None),
+        ),
         ("a frame that ends too early", br#"{"op":"hb","d":{"s":"#, b"\x82\xa2op\xa2hb\xa1d\x81\xa1s", (None, Code::Malformed, None)),
         ("no request at all", b"[]", b"", (None, Code::Malformed, None)),
     ];
+    let mut cases: Vec<_> = trees.map(|(name, tree, outcome)| refusal(name, [tree.json(), tree.msgpack()], outcome)).into();
     cases.extend(raw.map(|(name, json, msgpack, outcome)| refusal(name, [json.to_vec(), msgpack.to_vec()], outcome)));
     let beat = map([("op", text("hb"))]);
     let many = [Tree::List(vec![beat.clone(); 65]).json(), beat.msgpack().repeat(65)];
@@ -264,11 +258,7 @@ fn ann() -> UserView {
 }
 
 fn person(id: u64, username: &str, name: &str) -> UserView {
-    UserView {
-        id: user(id),
-        username: Username::new(username).expect("valid"),
-        name: DisplayName::new(name).expect("valid"),
-    }
+    UserView { id: user(id), username: Username::new(username).expect("valid"), name: DisplayName::new(name).expect("valid") }
 }
 
 fn conversation_views() -> [ConversationView; 2] {
@@ -332,10 +322,11 @@ fn replies() -> Vec<Case> {
         ("a message that was there", 13, appended(direct(), 42, true)),
         ("a change of a group stored", 9, appended(group(), 1, false)),
         ("a mark", 18, View::Marked { seq: seq(42), unread: 0 }),
-        ("whom one watches", 21, View::Watching(vec![
-            PresenceView { user: user(9), online: true },
-            PresenceView { user: user(11), online: false },
-        ])),
+        (
+            "whom one watches",
+            21,
+            View::Watching(vec![PresenceView { user: user(9), online: true }, PresenceView { user: user(11), online: false }]),
+        ),
         ("nothing but success", 3, View::Done),
         ("a user", 4, View::User(person(9, "ben", "Ben"))),
         ("a direct conversation", 7, View::Conversation(Box::new(direct_view.clone()))),

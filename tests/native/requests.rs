@@ -46,10 +46,8 @@ fn users(users: &[UserId]) -> Tree {
 fn change(command: &Command) -> Tree {
     match command {
         Command::Post { conversation, client_key, content: Content { text: words, data, reply_to, mentions } } => {
-            let body = some([
-                ("text", (!words.is_empty()).then(|| text(words))),
-                ("data", data.as_ref().map(|data| Tree::of_msgpack(&data.0))),
-            ]);
+            let body =
+                some([("text", (!words.is_empty()).then(|| text(words))), ("data", data.as_ref().map(|data| Tree::of_msgpack(&data.0)))]);
             some([
                 ("conv", Some(text(conversation))),
                 ("client_key", Some(text(client_key.as_str()))),
@@ -81,11 +79,9 @@ fn question(query: &Query) -> Tree {
         Query::FindUser { username } => map([("username", text(username))]),
         Query::Conversation { conversation } => map([("conv", text(conversation))]),
         Query::Conversations { cursor, limit } => some([("cursor", cursor.as_ref().map(text)), ("limit", limit.map(int))]),
-        Query::Members { conversation, after, limit } => some([
-            ("conv", Some(text(conversation))),
-            ("after", after.map(|user| int(user.get()))),
-            ("limit", limit.map(int)),
-        ]),
+        Query::Members { conversation, after, limit } => {
+            some([("conv", Some(text(conversation))), ("after", after.map(|user| int(user.get()))), ("limit", limit.map(int))])
+        }
         Query::History { conversation, span, limit } => {
             let (before, after) = match span {
                 Span::Newest => (None, None),

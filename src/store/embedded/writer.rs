@@ -108,6 +108,10 @@ impl Writer {
         let key = Key::Commits.bytes();
         let value = (self.shared.commits() + 1).seal(&key);
         batch.insert(folder.keyspace(Key::Commits.space()), key, value);
+        #[cfg(test)]
+        if self.shared.broken.load(std::sync::atomic::Ordering::Acquire) {
+            return Err(fjall::Error::Poisoned);
+        }
         batch.commit()?;
         Ok((count, bytes))
     }

@@ -21,6 +21,7 @@ mod marks;
 mod account;
 mod number;
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may panic")]
 mod tests;
 
 use serde::{Deserialize, Serialize};
