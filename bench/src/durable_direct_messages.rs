@@ -178,6 +178,7 @@ pub fn ask(stage: &Stage, plan: Plan) -> Result<Vec<Row>> {
     let mut rows = told(&load, plan, &rounds, stage);
     rows.extend(counted(&counts, &after, acked));
     rows.extend([by_part(parts), shares, translated(&rounds)?, alone(&mut load, &server, plan)?]);
+    drop(load); // a drain would wait for its connections
     server.stop()?;
     Ok(rows)
 }

@@ -51,6 +51,12 @@ impl Row {
         Self { verdict, ..self }
     }
 
+    /// The same row, not judged.
+    #[must_use]
+    pub fn unjudged(self) -> Self {
+        Self { verdict: Verdict::Told, ..self }
+    }
+
     /// The same row with its method.
     #[must_use]
     pub fn how(mut self, how: impl Into<String>) -> Self {
