@@ -1,7 +1,7 @@
 //! What does it cost to bring one message to 8,000 connections?
 //!
 //! Expected: about 8 µs of server CPU for a delivery, 85 % of it the kernel's socket write, so 100,000 to 130,000
-//! deliveries per CPU-second for single messages and 5 to 8 times that for 8 back to back, where one write carries
+//! deliveries per CPU-second for single messages and 6 to 8 times that for 8 back to back, where one write carries
 //! all. The bare broadcaster ([`crate::calibrator`]) of the same minute does nothing but queue and write, so the ratio
 //! to it is what counts: at least 0.75 in both cases.
 //! What would change our mind: a ratio near 1 would say that there is nothing left to win above the socket; below 0.75
