@@ -45,6 +45,15 @@ pub struct Ended {
     pub bye: Option<Value>,
 }
 
+/// What was read at the end of a connection.
+#[derive(Debug, Clone, Copy)]
+enum Closed {
+    /// A close frame, with or without a code.
+    Said(Option<u16>),
+    /// Nothing: the stream broke.
+    Broken,
+}
+
 /// One connection.
 #[derive(Debug)]
 pub struct Client {
@@ -53,7 +62,7 @@ pub struct Client {
     next_id: u32,
     replies: HashMap<u32, Result<Value, Refusal>>,
     pushes: VecDeque<Push>,
-    ended: Option<Option<u16>>,
+    ended: Option<Closed>,
     bye: Option<Value>,
     /// Pushes since `hello`, heartbeats not counted (P8).
     pub counted: u64,
@@ -257,7 +266,11 @@ impl Client {
     /// Reads until the server closes the connection.
     pub async fn ended(&mut self) -> Ended {
         within("the server closes the connection", async { while self.step().await {} }).await;
-        Ended { code: self.ended.flatten(), bye: self.bye.take() }
+        let code = match self.ended {
+            Some(Closed::Said(code)) => code,
+            Some(Closed::Broken) | None => None,
+        };
+        Ended { code, bye: self.bye.take() }
     }
 
     /// Whether the server has ended the connection, as far as was read.
@@ -272,6 +285,40 @@ impl Client {
             assert!(is_an_end(&error), "closing failed: {error}");
         }
         within("the server closes as well", async { while self.step().await {} }).await;
+    }
+
+    /// Drops every reply and push that was not asked for.
+    pub fn forget(&mut self) {
+        self.replies.clear();
+        self.pushes.clear();
+    }
+
+    /// Asks for a sign of life; everything that the server said before it has arrived then.
+    pub async fn ask_fence(&mut self) {
+        self.next_id = self.next_id.max(1_000);
+        self.ask("hb", json!({})).await;
+    }
+
+    /// Whether a refusal has arrived: as the reply to this request, or as a push.
+    pub fn took_a_refusal(&mut self, id: u32) -> bool {
+        let replied = matches!(self.replies.remove(&id), Some(Err(_)));
+        let pushed = self.pushes.iter().any(|push| push.ev == "error");
+        self.forget();
+        replied || pushed
+    }
+
+    /// The next entry or gap of a conversation: the seqs from and to.
+    pub async fn entry_or_gap(&mut self, conv: &str) -> (u64, u64) {
+        within("an entry or a gap", async {
+            loop {
+                let fits = |push: &Push| (push.ev == "entry" || push.ev == "gap") && push.d["conv"] == conv;
+                if let Some(at) = self.pushes.iter().position(fits) {
+                    return self.pushes.remove(at).expect("it was found there").seqs();
+                }
+                assert!(self.step().await, "before the end ({:?}, {:?})", self.ended, self.bye);
+            }
+        })
+        .await
     }
 
     /// Reads one frame; `false` at the end of the connection.
@@ -291,16 +338,16 @@ impl Client {
                 self.sort(value);
             }
             Some(Ok(Message::Close(frame))) => {
-                self.ended = Some(frame.map(|frame| frame.code.into()));
+                self.ended = Some(Closed::Said(frame.map(|frame| frame.code.into())));
                 // The close handshake is finished by the library's next read; its outcome says nothing any more.
                 while let Some(Ok(_)) = self.socket.next().await {}
             }
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
             Some(Err(error)) => {
                 assert!(is_an_end(&error), "reading failed: {error}");
-                self.ended = Some(None);
+                self.ended = Some(Closed::Broken);
             }
-            None => self.ended = Some(None),
+            None => self.ended = Some(Closed::Broken),
         }
         self.ended.is_none()
     }
@@ -338,6 +385,14 @@ impl Client {
     }
 }
 
+impl Push {
+    /// From where to where an entry or a gap goes.
+    fn seqs(&self) -> (u64, u64) {
+        let number = |name: &str| self.d[name].as_u64().unwrap_or_else(|| panic!("{name}: {}", self.d));
+        if self.ev == "entry" { (number("seq"), number("seq")) } else { (number("from"), number("to")) }
+    }
+}
+
 impl Refusal {
     /// A typed error, with every field that it must have (P38).
     pub fn read(err: &Value) -> Self {
@@ -371,44 +426,4 @@ fn is_an_end(error: &Error) -> bool {
         error,
         Error::ConnectionClosed | Error::AlreadyClosed | Error::Io(_) | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
     ) || matches!(error, Error::Protocol(ProtocolError::SendAfterClosing))
-}
-
-impl Client {
-    /// Drops every reply and push that was not asked for.
-    pub fn forget(&mut self) {
-        self.replies.clear();
-        self.pushes.clear();
-    }
-
-    /// Asks for a sign of life; everything that the server said before it has arrived then.
-    pub async fn ask_fence(&mut self) {
-        self.next_id = self.next_id.max(1_000);
-        self.ask("hb", json!({})).await;
-    }
-
-    /// Whether a refusal has arrived: as the reply to this request, or as a push.
-    pub fn took_a_refusal(&mut self, id: u32) -> bool {
-        let replied = matches!(self.replies.remove(&id), Some(Err(_)));
-        let pushed = self.pushes.iter().any(|push| push.ev == "error");
-        self.forget();
-        replied || pushed
-    }
-}
-
-impl Client {
-    /// The next entry or gap of a conversation: the seqs from and to.
-    pub async fn entry_or_gap(&mut self, conv: &str) -> (u64, u64) {
-        within("an entry or a gap", async {
-            loop {
-                let fits = |push: &Push| (push.ev == "entry" || push.ev == "gap") && push.d["conv"] == conv;
-                if let Some(at) = self.pushes.iter().position(fits) {
-                    let push = self.pushes.remove(at).expect("it was found there");
-                    let number = |name: &str| push.d[name].as_u64().unwrap_or_else(|| panic!("{name}: {}", push.d));
-                    return if push.ev == "entry" { (number("seq"), number("seq")) } else { (number("from"), number("to")) };
-                }
-                assert!(self.step().await, "before the end ({:?}, {:?})", self.ended, self.bye);
-            }
-        })
-        .await
-    }
 }

@@ -1,4 +1,4 @@
-//! A small generator of numbers that is the same in every run (SplitMix64), so that a failure can be repeated.
+//! A small generator of numbers that is the same in every run (`SplitMix64`), so that a failure can be repeated.
 
 /// The state; two dice with one seed throw alike.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! What writers were told, and a judge that compares it with the log: acknowledged is there, once, where it was said,
 //! and the log is dense. It is a simple model of its own, not a copy of the server's.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc::error::TrySendError;
@@ -69,7 +69,7 @@ impl Ledger {
 
     /// Compares everything with the whole log of a conversation.
     pub fn judge(&self, conv: &str, log: &[Value]) {
-        let mut at: HashMap<&str, Vec<&Value>> = HashMap::new();
+        let mut at: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
         for entry in log {
             at.entry(entry["key"].as_str().unwrap_or_default()).or_default().push(entry);
         }

@@ -153,7 +153,7 @@ async fn a_slow_reader_gets_a_gap_and_then_everything_by_paging() {
         next = to + 1;
     }
     assert!(gaps > 0, "twelve megabytes do not fit into sixteen frames and two socket buffers");
-    assert!(server.metric("parlance_delivery_shed_total").await > 0.0, "it is counted");
+    assert!(server.metric("parlance_delivery_gap_marks_total").await > 0.0, "it is counted");
 }
 
 /// `http_body_bytes`, `connections_address`, `unauthenticated_address`, `logins_account`: each says so, politely.
@@ -186,7 +186,8 @@ async fn limits_of_an_address_are_answered_429() {
 /// D14: the node started without arguments can be load-tested as it stands, so its loopback is trusted.
 #[tokio::test]
 async fn a_trusted_address_is_not_limited() {
-    let server = Options::default().limit("unauthenticated_address", "2").set("PARLANCE_EDGE__TRUSTED", "127.0.0.0/8").start().await;
+    let server =
+        Options::default().limit("unauthenticated_address", "2").set("PARLANCE_EDGE__TRUSTED_ADDRESSES", "[\"127.0.0.0/8\"]").start().await;
     let mut held = Vec::new();
     for _ in 0..5 {
         held.push(Client::open(server.clients, Encoding::Json).await);

@@ -1,6 +1,7 @@
 //! The server as a process: started on free ports over a folder of its own, ended by signals, started again on the same
 //! folder. Dropping it kills it, whatever the test's outcome.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -229,7 +230,8 @@ impl Person {
 pub fn command(data: &Path, environment: &[(String, String)]) -> Command {
     let mut command = Command::new(BINARY);
     command.arg("serve").arg("--data").arg(data).args(["--listen", "127.0.0.1:0", "--ops", "127.0.0.1:0"]);
-    command.env_clear().envs(std::env::vars().filter(|(name, _)| !name.starts_with("PARLANCE_")));
+    let foreign = |name: &OsString| !name.as_encoded_bytes().starts_with(b"PARLANCE_");
+    command.env_clear().envs(std::env::vars_os().filter(|(name, _)| foreign(name)));
     command.envs(environment.iter().cloned());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command

@@ -70,7 +70,9 @@ fn write(value: &Value, out: &mut Vec<u8>) {
         }
         Value::Array(items) => {
             head(out, items.len(), (0x90, 16), [0, 0xdc, 0xdd]);
-            items.iter().for_each(|item| write(item, out));
+            for item in items {
+                write(item, out);
+            }
         }
         Value::Object(map) => {
             if let (1, Some(Value::String(text))) = (map.len(), map.get("$bytes")) {
