@@ -57,8 +57,7 @@ impl Email {
         let (local, domain) = text.rsplit_once('@')?;
         let plain = text.chars().all(|c| !c.is_whitespace() && !c.is_control());
         let dotted = domain.split('.').count() > 1 && domain.split('.').all(|label| !label.is_empty());
-        (plain && dotted && !local.is_empty() && !local.contains('@') && text.chars().count() <= EMAIL_CHARS_MAX)
-            .then(|| Self(text.into()))
+        (plain && dotted && !local.is_empty() && !local.contains('@') && text.chars().count() <= EMAIL_CHARS_MAX).then(|| Self(text.into()))
     }
     /// The address as given.
     pub fn as_str(&self) -> &str {

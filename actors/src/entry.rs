@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::content::{ClientKey, Content, GroupName};
-use crate::id::{BatchId, ConversationId, Epoch, Incarnation, MessageId, Pos, Segment, Seq, UserId};
+use crate::id::{BatchId, ConversationId, Epoch, Incarnation, LogId, MessageId, Pos, Segment, Seq, UserId};
 use crate::time::Timestamp;
 
 /// A member's rights in a group; the order is the order of power.
@@ -140,6 +140,18 @@ impl Batch {
     pub fn opens_bucket(&self) -> bool {
         self.base.offset_of_next() == 0
     }
+
+    /// Whether the batch says one thing throughout, for this log: a store may rely on it, and asserts it.
+    pub fn is_whole(&self, log: LogId) -> bool {
+        let dense = self.entries.iter().zip(1..).all(|(entry, n)| entry.seq == self.base.plus(n));
+        !self.entries.is_empty()
+            && dense
+            && self.after.tail == self.base.plus(self.entries.len() as u64)
+            && self.base.next().bucket() == self.after.tail.bucket()
+            && self.after.epoch == self.epoch
+            && self.after.last_batch == self.id
+            && self.projections.iter().all(|projection| projection.version <= self.after.tail && projection.row.fits(log))
+    }
 }
 
 impl Seq {
@@ -203,4 +215,15 @@ pub enum Row {
     Own(UserId, Pos),
     /// A conversation in the list of the user whose log this is; `false` takes it out.
     Listed(ConversationId, bool),
+}
+
+impl Row {
+    /// Whether a row of this kind may follow from this log.
+    pub fn fits(&self, log: LogId) -> bool {
+        match self {
+            Self::Group(_) | Self::Member(..) => matches!(log, LogId::Conversation(ConversationId::Group(_))),
+            Self::Own(..) => matches!(log, LogId::Conversation(_)),
+            Self::Listed(..) => matches!(log, LogId::User(_)),
+        }
+    }
 }

@@ -2,7 +2,9 @@
 //!
 //! Read in this order: the words ([`id`], [`time`], [`kind`], [`content`], [`entry`], [`account`], [`command`],
 //! [`rejected`], [`view`], [`event`]), the bounds ([`limits`]), the ports ([`store`], [`credential`], [`telemetry`]),
-//! the way out ([`session`], [`outbound`]).
+//! the way out ([`session`], [`outbound`]), the rules ([`policy`], [`bucket`], [`log`], [`conversation`], [`user`]),
+//! and what runs them: the homes, the answers, the directory, and [`node`], the façade of the crate.
+//! With the feature `testkit` there are doubles of the ports and the contract that every store is held to.
 
 pub mod id;
 pub mod time;
@@ -20,3 +22,18 @@ pub mod credential;
 pub mod telemetry;
 pub mod session;
 pub mod outbound;
+pub mod policy;
+pub mod bucket;
+pub mod log;
+pub mod conversation;
+pub mod user;
+mod home;
+mod answer;
+pub mod accounts;
+mod numbers;
+mod task;
+mod supervisor;
+mod directory;
+pub mod node;
+#[cfg(feature = "testkit")]
+pub mod testkit;

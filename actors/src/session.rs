@@ -1,12 +1,12 @@
 //! What the node knows of one authenticated connection, and the way back for answers.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
 use crate::credential::Identity;
-use crate::id::SessionId;
+use crate::id::{SessionId, UserId};
 use crate::outbound::OutboundQueue;
 use crate::rejected::Rejected;
 use crate::view::View;
@@ -23,12 +23,13 @@ pub struct Session {
     pub queue: OutboundQueue,
     in_flight: AtomicU32,
     in_flight_max: u32,
+    watching: Mutex<Box<[UserId]>>,
 }
 
 impl Session {
     /// A session with nothing in flight.
     pub fn new(id: SessionId, identity: Identity, queue: OutboundQueue, in_flight_max: u32) -> Arc<Self> {
-        Arc::new(Self { id, identity, queue, in_flight: AtomicU32::new(0), in_flight_max })
+        Arc::new(Self { id, identity, queue, in_flight: AtomicU32::new(0), in_flight_max, watching: Mutex::default() })
     }
 
     /// A permit for one more request; `None` while as many as allowed await their answer. The queue is nudged when
@@ -40,6 +41,11 @@ impl Session {
             return None;
         }
         Some(InFlight(Arc::clone(self)))
+    }
+
+    /// Replaces the list of users whose presence this session hears of; answers the one before.
+    pub(crate) fn watch(&self, users: Box<[UserId]>) -> Box<[UserId]> {
+        std::mem::replace(&mut *self.watching.lock().unwrap_or_else(PoisonError::into_inner), users)
     }
 
     /// Whether one more request may be taken in.

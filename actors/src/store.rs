@@ -125,11 +125,7 @@ impl Marks {
     #[must_use]
     pub fn raise_to(self, other: Self) -> Self {
         let read = self.read.raise_to(other.read);
-        Self {
-            delivered: self.delivered.raise_to(other.delivered).raise_to(read),
-            read,
-            badge: self.badge.max(other.badge).max(read.pos),
-        }
+        Self { delivered: self.delivered.raise_to(other.delivered).raise_to(read), read, badge: self.badge.max(other.badge).max(read.pos) }
     }
 }
 

@@ -1,0 +1,70 @@
+//! Everything that can reach a conversation's actor.
+
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::command::Command;
+use crate::entry::Entry;
+use crate::id::{Pos, SessionId, UserId};
+use crate::log::scribe::LogMail;
+use crate::rejected::Rejected;
+use crate::session::Reply;
+use crate::store::{Marks, StoreError};
+use crate::time::Timestamp;
+
+use super::marks::Flushed;
+use super::state::Members;
+
+/// A command on its way to the conversation that it is about.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// Who asks.
+    pub user: UserId,
+    /// By which session; none for the server's own commands.
+    pub origin: Option<SessionId>,
+    /// What.
+    pub command: Command,
+    /// When it arrived.
+    pub arrived: Timestamp,
+    /// Its place in the mailbox's budget.
+    pub permit: Option<OwnedSemaphorePermit>,
+    /// The way back.
+    pub reply: Reply,
+}
+
+/// What depends on the head, read from the store.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// Who takes part.
+    pub members: Members,
+    /// The newest rows, oldest first.
+    pub recent: Vec<Entry>,
+    /// The rows at the seqs of a fenced batch.
+    pub fate: Vec<Entry>,
+}
+
+/// The mail.
+#[derive(Debug)]
+pub(crate) enum Mail {
+    /// A command.
+    Request(Box<Request>),
+    /// The log's own business.
+    Log(LogMail),
+    /// What depends on the head was read.
+    Loaded(Result<Box<Loaded>, StoreError>),
+    /// More rows for the client keys were read.
+    KeysLoaded(Result<Vec<Entry>, StoreError>),
+    /// The conversation was made findable for whom it concerns, or may not be.
+    Prepared(Result<(), Rejected>),
+    /// The position at a mark's seq was read.
+    Positioned(Box<Request>, Result<Pos, StoreError>),
+    /// It is time to store the marks that were gathered.
+    FlushMarks,
+    /// Marks were stored.
+    Raised(Flushed, Result<Vec<Marks>, StoreError>),
+    /// From time to time: sleep if there is nothing to do, give up what waits too long.
+    Tick,
+    /// Settle what is in flight, then say so.
+    Drain(oneshot::Sender<()>),
+    /// Die, as by a bug; for tests.
+    Die,
+}

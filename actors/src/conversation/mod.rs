@@ -1,0 +1,17 @@
+//! One conversation: its rules, and the actor that is its only writer on this node.
+//!
+//! | | |
+//! | --- | --- |
+//! | owns | the log's tail, client keys, members and roles while awake |
+//! | written by | its own mail alone |
+//! | supervised by | one of the node's shard supervisors; the next command brings it back from the store |
+//! | limits | `posts_waiting` (permits that travel in the mail), `batch_rows`, `batch_bytes`, `members`, rates |
+//! | forgets when it dies | marks not yet stored (nobody was shown them), announcements not yet made (a resume finds them) |
+//!
+//! [`state`] is pure; [`actor`] loads, appends, acknowledges and announces; [`marks`] gathers watermarks.
+
+pub mod state;
+pub(crate) mod marks;
+pub(crate) mod mail;
+pub(crate) mod announce;
+pub(crate) mod actor;

@@ -1,0 +1,24 @@
+//! Everything that can reach a connected user's actor.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::command::Command;
+use crate::rejected::Rejected;
+use crate::session::{Reply, Session};
+
+/// The mail.
+#[derive(Debug)]
+pub(crate) enum Mail {
+    /// A connection has authenticated.
+    Attach(Arc<Session>, oneshot::Sender<Result<(), Rejected>>),
+    /// A connection has gone; it is out of the directory already.
+    Detach,
+    /// A command of one of the user's sessions.
+    Command(Arc<Session>, Box<Command>, Reply),
+    /// The grace after the last session is over.
+    GraceOver(u32),
+    /// Die, as by a bug; for tests.
+    Die,
+}

@@ -1,0 +1,57 @@
+//! Everything that the native protocol answers over HTTP, as a table that the edge builds its router from.
+//!
+//! No handler is named here: an endpoint is a word, and the edge says what it does.
+
+use http::Method;
+
+/// One row of the table.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path, exactly.
+    pub path: &'static str,
+    /// What it is.
+    pub endpoint: Endpoint,
+    /// What must be presented.
+    pub needs: Needs,
+}
+
+/// What a path is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// Makes an account and logs it in.
+    SignUp,
+    /// Begins a login.
+    LogIn,
+    /// Draws new tokens.
+    Refresh,
+    /// Ends a login.
+    LogOut,
+    /// The own account.
+    Me,
+    /// The WebSocket.
+    Socket,
+}
+
+/// What must be presented before the endpoint is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Needs {
+    /// Nothing, or it is in the body, or it may come later.
+    Nothing,
+    /// An access token in the header `Authorization: Bearer`.
+    Bearer,
+}
+
+/// The table.
+pub fn routes() -> [Route; 6] {
+    let route = |method, path, endpoint, needs| Route { method, path, endpoint, needs };
+    [
+        route(Method::POST, "/v1/accounts", Endpoint::SignUp, Needs::Nothing),
+        route(Method::POST, "/v1/login", Endpoint::LogIn, Needs::Nothing),
+        route(Method::POST, "/v1/refresh", Endpoint::Refresh, Needs::Nothing),
+        route(Method::POST, "/v1/logout", Endpoint::LogOut, Needs::Nothing),
+        route(Method::GET, "/v1/me", Endpoint::Me, Needs::Bearer),
+        route(Method::GET, "/v1/ws", Endpoint::Socket, Needs::Nothing),
+    ]
+}
