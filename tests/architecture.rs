@@ -103,8 +103,19 @@ const WORDS: &[&str] = &[
 /// Words that hold a queue or the way back of an answer, and so a primitive of `tokio::sync`.
 const WORDS_WITH_QUEUES: &[&str] = &["actors/src/outbound.rs", "actors/src/session.rs"];
 /// The core's shells: where `ractor`, `tokio`, `tracing` and `dashmap` may be named. Everything else of the core is a pure rule.
-const SHELLS: &[&str] =
-    &["/actor.rs", "/mail.rs", "/node.rs", "/node/", "/directory.rs", "/directory/", "/answer/", "/testkit/", "/supervisor.rs"];
+const SHELLS: &[&str] = &[
+    "/actor.rs",
+    "/mail.rs",
+    "/answer/",
+    "/testkit/",
+    "actors/src/node.rs",
+    "actors/src/directory.rs",
+    "actors/src/supervisor.rs",
+    "actors/src/task.rs",
+    "actors/src/log/scribe.rs",
+    "actors/src/numbers.rs",
+    "actors/src/accounts.rs",
+];
 /// What a pure rule does without.
 const IMPURE: &[&str] = &["ractor", "tokio", "tracing", "dashmap"];
 
