@@ -312,10 +312,17 @@ async fn tick(node: Weak<Inner>) {
         if inner.draining.load(Ordering::Relaxed) {
             return;
         }
-        let stopped =
-            inner.directory.conversations().into_iter().filter(|actor| actor.send_message(conversation::mail::Mail::Tick).is_err());
-        let homes = inner.directory.homes().into_iter().filter(|actor| actor.send_message(home::mail::Mail::Tick).is_err());
-        tracing::trace!(stopped = stopped.count() + homes.count(), "tick");
+        let conversations = inner.directory.conversations();
+        let homes = inner.directory.homes();
+        drop(inner);
+        let mut gone = 0;
+        for actor in conversations {
+            gone += usize::from(actor.send_message(conversation::mail::Mail::Tick).is_err());
+        }
+        for actor in homes {
+            gone += usize::from(actor.send_message(home::mail::Mail::Tick).is_err());
+        }
+        tracing::trace!(gone, "tick");
     }
 }
 

@@ -261,8 +261,6 @@ fn position(event: &Event) -> Option<(LogId, Seq)> {
 
 #[cfg(test)]
 mod tests {
-    use std::task::Context;
-
     use super::*;
     use crate::content::{ClientKey, Content};
     use crate::entry::{Act, Entry};

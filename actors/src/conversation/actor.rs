@@ -31,7 +31,7 @@ use crate::view::{Appended, View};
 use super::announce::{Held, announce, announce_one};
 use super::mail::{Loaded, Mail, Request};
 use super::marks::{Flushed, Gathered, Waiter};
-use super::state::{Conversation, Members};
+use super::state::{self, Conversation, Members};
 
 /// How long a client should wait before it tries again when the store does not answer.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -301,22 +301,30 @@ impl Running {
     fn post(&mut self, request: Box<Request>) {
         let Command::Post { client_key, content, .. } = &request.command else { return };
         let (user, key, head) = (request.user, client_key.clone(), *self.scribe.head());
+        let known = self.scribe.keys().look_up(user, &key);
+        if matches!(known, Known::Reserved(_) | Known::Stored(_)) {
+            // Before any rule: what was stored once is answered, also when the poster is no member any more.
+            let digest = Digest::of(&Act::Message(content.clone()));
+            return self.repeated(request, &key, digest, known);
+        }
         let limits = Arc::clone(&self.node.world().limits);
         if let Err(rejected) = self.state().propose_post(user, content, &head, &limits) {
             return request.reply.settle(Err(rejected));
         }
+        if known == Known::Unsure {
+            self.backlog.push_front(request);
+            return self.load_keys();
+        }
+        if !self.introduced {
+            return self.prepare(request, vec![]);
+        }
         let act = Act::Message(content.clone());
-        match self.scribe.keys().look_up(user, &key) {
-            Known::New if !self.introduced => self.prepare(request, vec![]),
-            Known::New => match self.state().admit_post(request.arrived) {
-                Ok(()) => self.offer(request, act, key),
-                Err(rejected) => request.reply.settle(Err(rejected)),
-            },
-            Known::Unsure => {
-                self.backlog.push_front(request);
-                self.load_keys();
+        match self.state().admit_post(request.arrived) {
+            Ok(()) => self.offer(request, act, key),
+            Err(rejected) => {
+                self.node.world().telemetry.count(Count::RateLimited("posts_conversation"), 1);
+                request.reply.settle(Err(rejected));
             }
-            known @ (Known::Reserved(_) | Known::Stored(_)) => self.repeated(request, &key, Digest::of(&act), known),
         }
     }
 
@@ -356,21 +364,15 @@ impl Running {
     /// A change of members: alone in its batch, after everything before it, before everything after it.
     fn change(&mut self, request: Box<Request>) {
         let limits = Arc::clone(&self.node.world().limits);
-        let Some(key) = change_key(&request.command) else { return request.reply.settle(Err(Rejected::Internal)) };
+        let (Some(key), Some(act)) = (change_key(&request.command), state::change(request.user, &request.command)) else {
+            return request.reply.settle(Err(Rejected::Internal));
+        };
         match self.scribe.keys().look_up(request.user, &key) {
             Known::Unsure => {
                 self.backlog.push_front(request);
                 return self.load_keys();
             }
-            known @ (Known::Stored(_) | Known::Reserved(_)) => {
-                // Who was a member when the key was used may be told; a stranger's key is never known here.
-                let digest = match known {
-                    Known::Stored(stored) => stored.digest,
-                    Known::Reserved(digest) => digest,
-                    Known::New | Known::Unsure => return request.reply.settle(Err(Rejected::Internal)),
-                };
-                return self.repeated(request, &key, digest, known);
-            }
+            known @ (Known::Stored(_) | Known::Reserved(_)) => return self.repeated(request, &key, Digest::of(&act), known),
             Known::New => {}
         }
         if self.scribe.is_busy() {

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::bucket::TokenBucket;
+use crate::command::Command;
 use crate::content::{Content, GroupName};
 use crate::entry::{Act, Entry, GroupRow, Head, Membership, Role, Row};
 use crate::id::{ConversationId, Pair, Pos, Seq, UserId};
@@ -107,24 +108,27 @@ impl Conversation {
         if self.exists() {
             return Err(Rejected::NoSuchConversation); // somebody else's: to the one who asks it is not there
         }
-        let members = fresh(members, |user| user == creator);
         too_many(members.len(), limits)?;
-        Ok(Act::Created { name: name.clone(), members })
+        Ok(created(creator, name, members))
     }
 
-    /// New members of a group; those who are members already are left out.
+    /// New members of a group. The entry names whom the request named, so that a repetition can be told from another
+    /// request; for those who are members already it changes nothing.
     pub fn propose_addition(&self, user: UserId, members: &[UserId], limits: &Limits) -> Result<Act, Rejected> {
         self.may(user, Deed::Add)?;
-        let members = fresh(members, |user| self.audience.binary_search(&user).is_ok());
         too_many(members.len(), limits)?;
-        let max = limits.get(Limit::Members);
-        if self.audience.len() + members.len() > limits.count(Limit::Members) {
-            return Err(Rejected::GroupFull { max });
+        let fresh = once(members).into_iter().filter(|user| !self.has(*user)).count();
+        if self.audience.len() + fresh > limits.count(Limit::Members) {
+            return Err(Rejected::GroupFull { max: limits.get(Limit::Members) });
         }
-        if members.is_empty() {
+        if fresh == 0 {
             return Err(Rejected::Field { field: "members", why: "names nobody who is not a member already" });
         }
-        Ok(Act::Joined { members })
+        Ok(joined(members))
+    }
+
+    fn has(&self, user: UserId) -> bool {
+        self.audience.binary_search(&user).is_ok()
     }
 
     /// The end of a membership: another one's, or one's own.
@@ -159,8 +163,9 @@ impl Conversation {
                 rows
             }
             (Act::Joined { members }, Members::Group { row, .. }) => {
-                let mut rows = vec![Row::Group(GroupRow { members: row.members + members.len() as u64, ..row.clone() })];
-                rows.extend(members.iter().map(|user| place(user, Role::Member)));
+                let fresh: Vec<_> = members.iter().filter(|user| !self.has(**user)).collect();
+                let mut rows = vec![Row::Group(GroupRow { members: row.members + fresh.len() as u64, ..row.clone() })];
+                rows.extend(fresh.into_iter().map(|user| place(user, Role::Member)));
                 rows
             }
             (Act::Left { member }, Members::Group { row, places }) => {
@@ -204,9 +209,29 @@ impl Conversation {
     }
 }
 
-/// Those who are named, once each, without those to be skipped, in the order of their numbers.
-fn fresh(members: &[UserId], skip: impl Fn(UserId) -> bool) -> Vec<UserId> {
-    let mut members: Vec<_> = members.iter().copied().filter(|user| !skip(*user)).collect();
+/// The act that a change of members asks for, by the request alone: what a repetition is compared by. `None` for a
+/// command that changes no members.
+pub fn change(user: UserId, command: &Command) -> Option<Act> {
+    match command {
+        Command::CreateGroup { name, members, .. } => Some(created(user, name, members)),
+        Command::AddMembers { members, .. } => Some(joined(members)),
+        Command::RemoveMember { member, .. } => Some(Act::Left { member: *member }),
+        Command::Post { .. } | Command::Mark { .. } | Command::Type { .. } | Command::Watch { .. } => None,
+    }
+}
+
+fn created(creator: UserId, name: &GroupName, members: &[UserId]) -> Act {
+    let members = once(members).into_iter().filter(|user| *user != creator).collect();
+    Act::Created { name: name.clone(), members }
+}
+
+fn joined(members: &[UserId]) -> Act {
+    Act::Joined { members: once(members) }
+}
+
+/// Those who are named, once each, in the order of their numbers.
+fn once(members: &[UserId]) -> Vec<UserId> {
+    let mut members = members.to_vec();
     members.sort_unstable();
     members.dedup();
     members

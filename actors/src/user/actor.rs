@@ -1,6 +1,7 @@
 //! The connected user's actor: admits sessions and commands, and sends commands on to whom they are about.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
@@ -66,7 +67,7 @@ impl Running {
     fn attach(&mut self, session: &Arc<Session>, answer: oneshot::Sender<Result<(), Rejected>>) {
         let max = self.node.world().limits.count(Limit::SessionsUser);
         if !self.node.directory().add_session(self.user, session, max) {
-            drop(answer.send(Err(Rejected::TooManyItems { field: "sessions", max: max as u64 })));
+            drop(answer.send(Err(Rejected::TooFast { bucket: "sessions", after: Duration::ZERO })));
             return;
         }
         if self.state.arrive() {

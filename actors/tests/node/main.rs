@@ -1,0 +1,7 @@
+//! A whole node over the memory store: what its doors may rely on, without sockets and with time under control.
+
+mod world;
+mod chat;
+mod groups;
+mod faults;
+mod signals;

@@ -1,0 +1,217 @@
+//! A node with doubles of its ports, and users who talk to it as a connection would.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use actors::account::{Account, DisplayName, Email, Password, PasswordHash, RefreshHash, Username};
+use actors::command::{Command, Query};
+use actors::content::{ClientKey, Content};
+use actors::credential::{Credentials, Hashing, Identity, PasswordVerdict, TokenFault};
+use actors::event::Event;
+use actors::id::{ConversationId, LoginId, Pair, UserId};
+use actors::limits::Limits;
+use actors::node::{Node, World};
+use actors::outbound::Outbound;
+use actors::rejected::Rejected;
+use actors::session::{Reply, Session};
+use actors::store::AccountStore;
+use actors::telemetry::Silent;
+use actors::testkit::clock::{ManualClock, SeededRandom};
+use actors::testkit::memory::MemoryStore;
+use actors::time::Timestamp;
+use actors::view::{Appended, Secret, View};
+
+/// A node, its store and its clock.
+pub(crate) struct Stage {
+    pub(crate) node: Node,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) clock: Arc<ManualClock>,
+}
+
+/// Credentials that nobody asks for.
+struct NoCredentials;
+
+impl Credentials for NoCredentials {
+    fn hash(&self, _: Password) -> Hashing<'_, PasswordHash> {
+        Box::pin(async { Ok(PasswordHash("x".into())) })
+    }
+    fn compare(&self, _: Password, _: Option<PasswordHash>) -> Hashing<'_, PasswordVerdict> {
+        Box::pin(async { Ok(PasswordVerdict::Wrong) })
+    }
+    fn issue(&self, _: &Identity, _: Timestamp) -> Secret {
+        Secret(String::new())
+    }
+    fn judge(&self, _: &str, _: Timestamp) -> Result<Identity, TokenFault> {
+        Err(TokenFault::Invalid)
+    }
+    fn draw_refresh(&self, _: LoginId) -> (Secret, RefreshHash) {
+        (Secret(String::new()), RefreshHash([0; 32]))
+    }
+    fn read_refresh(&self, _: &str) -> Option<(LoginId, RefreshHash)> {
+        None
+    }
+}
+
+impl Stage {
+    /// A node with users 1 to 9.
+    pub(crate) async fn new() -> Self {
+        Self::with(Limits::default()).await
+    }
+
+    pub(crate) async fn with(limits: Limits) -> Self {
+        let store = Arc::new(MemoryStore::new());
+        for number in 1..=9 {
+            let account = Account {
+                id: user(number),
+                username: Username::new(&format!("user{number}")).expect("valid"),
+                email: Email::new(&format!("user{number}@example.org")).expect("valid"),
+                name: DisplayName::default(),
+                password: None,
+                active: true,
+                created_at: Timestamp(0),
+            };
+            store.put_account(account, 0).await.expect("a fresh store");
+        }
+        Self::over(store, limits).await
+    }
+
+    /// Another node over the same store: as after a restart, or a second owner.
+    pub(crate) async fn over(store: Arc<MemoryStore>, limits: Limits) -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp(1_000_000_000)));
+        let world = World {
+            clock: clock.clone(),
+            random: Arc::new(SeededRandom::new(7)),
+            store: store.clone(),
+            credentials: Arc::new(NoCredentials),
+            telemetry: Arc::new(Silent),
+            limits: Arc::new(limits),
+        };
+        Self { node: Node::start(world).await.expect("a node starts"), store, clock }
+    }
+
+    pub(crate) async fn connect(&self, number: u64) -> Device {
+        let identity = Identity { user: user(number), login: LoginId(u128::from(number)), expires_at: Timestamp(i64::MAX) };
+        let session = self.node.connect(identity).await.expect("there is room");
+        Device { node: self.node.clone(), session, requests: 0, replies: Vec::new(), events: Vec::new() }
+    }
+}
+
+pub(crate) fn user(number: u64) -> UserId {
+    UserId::new(number).expect("valid")
+}
+
+pub(crate) fn direct(one: u64, other: u64) -> ConversationId {
+    ConversationId::Direct(Pair::new(user(one), user(other)).expect("two users"))
+}
+
+pub(crate) fn key(text: &str) -> ClientKey {
+    ClientKey::new(text).expect("valid")
+}
+
+pub(crate) fn post(conversation: ConversationId, client_key: &str, text: &str) -> Command {
+    let content = Content { text: text.into(), ..Content::default() };
+    Command::Post { conversation, client_key: key(client_key), content }
+}
+
+/// One connection of one user.
+pub(crate) struct Device {
+    node: Node,
+    pub(crate) session: Arc<Session>,
+    requests: u32,
+    replies: Vec<(u32, Result<View, Rejected>)>,
+    pub(crate) events: Vec<Event>,
+}
+
+impl Device {
+    /// Sends a command and does not wait; answers the request's number.
+    pub(crate) fn send(&mut self, command: Command) -> u32 {
+        self.requests += 1;
+        let permit = self.session.admit().expect("there is room");
+        self.node.command(&self.session, command, Reply::to_session(&self.session, Some(self.requests), permit));
+        self.requests
+    }
+
+    /// Waits for the answer to a request.
+    pub(crate) async fn answer(&mut self, request: u32) -> Result<View, Rejected> {
+        loop {
+            if let Some(place) = self.replies.iter().position(|(number, _)| *number == request) {
+                return self.replies.swap_remove(place).1;
+            }
+            self.take().await;
+        }
+    }
+
+    pub(crate) async fn ask(&mut self, command: Command) -> Result<View, Rejected> {
+        let request = self.send(command);
+        self.answer(request).await
+    }
+
+    pub(crate) async fn query(&mut self, query: Query) -> Result<View, Rejected> {
+        self.requests += 1;
+        let permit = self.session.admit().expect("there is room");
+        let reply = Reply::to_session(&self.session, Some(self.requests), permit);
+        self.node.query(self.session.identity.user, query, reply);
+        self.answer(self.requests).await
+    }
+
+    /// Posts and expects an ack.
+    pub(crate) async fn post(&mut self, conversation: ConversationId, client_key: &str, text: &str) -> Appended {
+        match self.ask(post(conversation, client_key, text)).await {
+            Ok(View::Appended(appended)) => appended,
+            other => unreachable!("no ack: {other:?}"),
+        }
+    }
+
+    /// Waits for an event that `wanted` finds something in, and takes it out.
+    pub(crate) async fn event<T>(&mut self, wanted: impl Fn(&Event) -> Option<T>) -> T {
+        loop {
+            if let Some(place) = self.events.iter().position(|event| wanted(event).is_some()) {
+                return wanted(&self.events.remove(place)).expect("it was wanted");
+            }
+            self.take().await;
+        }
+    }
+
+    /// The seq and text of the next entry of a conversation; empty text for what is no message.
+    pub(crate) async fn entry(&mut self) -> (u64, String) {
+        self.event(|event| match event {
+            Event::Entry { entry, .. } => {
+                let text = match &entry.act {
+                    actors::entry::Act::Message(content) => content.text.to_string(),
+                    _ => String::new(),
+                };
+                Some((entry.seq.get(), text))
+            }
+            _ => None,
+        })
+        .await
+    }
+
+    /// Waits until something is on its way, at most a while of the runtime's time.
+    async fn take(&mut self) {
+        let take = std::future::poll_fn(|context| self.session.queue.poll_take(context));
+        let taken = tokio::time::timeout(Duration::from_secs(60), take).await.expect("something comes");
+        self.sort(taken.items);
+    }
+
+    /// Takes what is on its way already.
+    pub(crate) fn take_ready(&mut self) {
+        if let Poll::Ready(taken) = self.session.queue.poll_take(&mut Context::from_waker(Waker::noop())) {
+            self.sort(taken.items);
+        }
+    }
+
+    fn sort(&mut self, items: impl IntoIterator<Item = Outbound>) {
+        for item in items {
+            match item {
+                Outbound::Announcement(announcement) => self.events.push(announcement.event().clone()),
+                Outbound::Reply { request, answer, .. } => self.replies.extend(request.map(|request| (request, answer))),
+            }
+        }
+    }
+
+    pub(crate) fn disconnect(self) {
+        self.node.disconnect(&self.session);
+    }
+}
