@@ -105,8 +105,8 @@ impl Server {
     async fn spawn(options: Options, folder: Arc<TempDir>) -> Self {
         let mut child = command(&folder.path().join("data"), &options.environment).spawn().expect("the binary can be run");
         let output = capture(&mut child);
-        let clients = output.address("listening on http://").await;
-        let ops = output.address("operations on http://").await;
+        let clients = output.address("clients").await;
+        let ops = output.address("operations").await;
         let server = Self { clients, ops, child, folder, options, output };
         within("the server is ready", async {
             // The listener is open before the lines are printed; ready comes when the store is.
@@ -267,21 +267,24 @@ fn capture(child: &mut Child) -> Output {
 }
 
 impl Output {
-    /// The address that follows these words on some line.
-    async fn address(&self, words: &str) -> SocketAddr {
+    /// The address that stands on the line that begins with this word.
+    async fn address(&self, word: &str) -> SocketAddr {
         let mut changed = self.changed.clone();
-        let found = within(&format!("the server prints {words:?}"), async {
+        let find = |line: &str| {
+            let (_, rest) = line.trim_start().strip_prefix(word)?.split_once("http://")?;
+            Some(rest.split(|c: char| c == '/' || c.is_whitespace()).next()?.to_owned())
+        };
+        let found = within(&format!("the server prints its {word}"), async {
             loop {
-                let line = self.text.lock().expect("no reader panics").lines().find_map(|line| Some(line.split_once(words)?.1.to_owned()));
-                if line.is_some() || changed.changed().await.is_err() {
-                    return line;
+                let found = self.text.lock().expect("no reader panics").lines().find_map(find);
+                if found.is_some() || changed.changed().await.is_err() {
+                    return found;
                 }
             }
         })
         .await;
-        let found = found.unwrap_or_else(|| panic!("the server ended before it printed {words:?}:\n{}", self.text.lock().unwrap()));
-        let address = found.split_whitespace().next().unwrap_or_default();
-        address.trim_end_matches('/').parse().unwrap_or_else(|error| panic!("{error}: {found:?}"))
+        let found = found.unwrap_or_else(|| panic!("the server ended before it printed its {word}:\n{}", self.text.lock().unwrap()));
+        found.parse().unwrap_or_else(|error| panic!("{error}: {found:?}"))
     }
 
     /// Waits until both streams have ended.
