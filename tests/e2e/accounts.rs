@@ -126,9 +126,10 @@ async fn a_refresh_rotates_and_an_old_refresh_token_ends_the_login() {
     server.post("/v1/refresh", &refresh(&third.refresh)).await.problem(401);
     assert_eq!(socket.ended().await.code, Some(4401), "the login's sockets are closed (A6)");
     refused_everywhere(&server, &third.access).await;
-    for nonsense in ["", "x", "a.b.c"] {
+    for nonsense in ["x", "a.b.c", &"x".repeat(9_000)] {
         server.post("/v1/refresh", &refresh(nonsense)).await.problem(401);
     }
+    assert_eq!(server.post("/v1/refresh", &refresh("")).await.problem(400)["field"], "refresh_token");
 }
 
 /// A6: logging out ends this login and no other.
@@ -221,7 +222,6 @@ async fn malformed_requests_are_answered_by_a_problem() {
     assert_eq!(answer.header("allow"), Some("POST"));
     body(&vec![b' '; 262_145]).send(to).await.problem(413);
     rest::raw("POST", "/v1/login").header("content-type", "text/plain").body(b"{}".to_vec()).send(to).await.problem(415);
-    rest::raw("POST", "/v1/login").body(b"{}".to_vec()).send(to).await.problem(415);
 
     for authorization in ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer a.b.c", "Bearer \u{e4}"] {
         rest::get("/v1/me").header("authorization", authorization).send(to).await.problem(401);

@@ -123,7 +123,12 @@ async fn a_removed_member_gets_the_removal_and_nothing_beyond() {
     let seen = e.arrived("entry").await;
     assert!(seen.iter().all(|entry| entry["conv"] != conv.as_str() || entry["seq"].as_u64() <= Some(3)), "{seen:?}");
 
-    for (op, d) in every_op(&conv, &bob) {
+    // What was said while one was a member stays readable; what came after does not exist.
+    let page = e.ask("msg.history", json!({"conv": conv})).await;
+    assert_eq!((&page["tail"], page["entries"].as_array().unwrap().len()), (&json!(3), 3), "{page}");
+    let page = e.ask("msg.history", json!({"conv": conv, "after": 3})).await;
+    assert_eq!((&page["entries"], &page["more"]), (&json!([]), &json!(false)), "{page}");
+    for (op, d) in every_op(&conv, &bob).into_iter().filter(|(op, _)| *op != "msg.history") {
         let refusal = e.refused(op, d).await;
         assert!(matches!(refusal.range(), 3 | 4), "{op}: {refusal:?}");
         assert!(refusal.name.contains("conversation") || refusal.name.contains("not_found"), "{op}: {refusal:?}");
@@ -167,9 +172,10 @@ async fn an_outsider_finds_no_group_by_any_op() {
         assert_eq!(here.range(), 4, "{op}: {here:?}");
     }
     let sync = e.ask("sync", json!({"convs": [[conv, 1, 0], [absent, 1, 0]]})).await;
-    for outcome in sync["convs"].as_array().unwrap() {
-        assert_eq!((&outcome["state"], &outcome["reason"]), (&json!("reset"), &json!("not_a_member")), "{sync}");
-        assert_eq!((&outcome["inc"], &outcome["tail"]), (&json!(0), &json!(0)), "nor does sync tell how far it goes: {sync}");
+    let outcomes = sync["convs"].as_array().unwrap();
+    for (outcome, asked) in outcomes.iter().zip([conv.as_str(), absent]) {
+        let expected = json!({"conv": asked, "inc": 1, "tail": 0, "state": "reset", "reason": "not_a_member"});
+        assert_eq!(outcome, &expected, "sync says nothing that was not in the question");
     }
     assert_eq!(whole_log(&mut a, &conv).await.len(), 2, "nothing of it was stored");
 }

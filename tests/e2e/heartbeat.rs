@@ -2,7 +2,6 @@
 
 use serde_json::json;
 
-use crate::client::Client;
 use crate::server::{Options, Server};
 use crate::wire::{BOTH, Encoding};
 
@@ -52,15 +51,15 @@ async fn a_silent_client_is_closed_and_a_beating_one_is_kept() {
     assert!(!beating.has_ended());
 }
 
-/// P36: a stranger's socket is not kept by the heartbeat either.
+/// P35: whatever a client sends counts as a sign of life, also what is refused.
 #[tokio::test]
-async fn a_connection_that_breaks_is_forgotten() {
+async fn any_frame_keeps_a_connection() {
     let server = quick().await;
     let ada = server.sign_up("ada").await;
-    let client = server.connect(&ada, Encoding::Json).await;
-    drop(client);
-    let mut watcher = Client::open(server.clients, Encoding::Json).await;
-    watcher.authenticate(&ada).await;
-    let online = watcher.ask("presence.watch", json!({"users": [ada.id]})).await;
-    assert_eq!(online["users"][0]["online"], true);
+    let mut client = server.connect(&ada, Encoding::MessagePack).await;
+    for _ in 0..10 {
+        client.push("hb").await;
+        client.refused("user.find", json!({"username": "nobody"})).await;
+    }
+    assert!(!client.has_ended());
 }

@@ -32,6 +32,9 @@ async fn a_watcher_is_told_of_coming_and_going() {
     let server = Options::default().limit("presence_grace", "300ms").start().await;
     let (ada, bob) = server.two().await;
     let mut a = server.connect(&ada, Encoding::Json).await;
+    let strangers = a.ask("presence.watch", json!({"users": [bob.id]})).await;
+    assert_eq!(strangers["users"], json!([]), "who never talked with somebody is not told");
+    a.ask("msg.send", json!({"conv": ada.with(&bob), "client_key": "k", "body": {"text": "x"}})).await;
     let watching = a.ask("presence.watch", json!({"users": [bob.id]})).await;
     assert_eq!(watching["users"], json!([{"user": bob.id, "online": false}]));
 

@@ -86,16 +86,29 @@ async fn a_cursor_that_cannot_be_continued_is_reset_with_its_reason() {
     let (inc, _) = head(&mut a, &conv).await;
     let unwritten = ada.with(&eve);
     let foreign = bob.with(&eve);
-    let asked = json!([[conv, inc, 4], [conv, inc + 1, 2], [foreign, inc, 0], [unwritten, 0, 0], [conv, inc, 3]]);
-    let sync = a.ask("sync", json!({"convs": asked})).await;
-    let outcomes: Vec<_> = sync["convs"].as_array().unwrap().iter().map(|o| (o["state"].as_str().unwrap(), o["reason"].as_str())).collect();
-    let expected =
-        [("reset", Some("ahead")), ("reset", Some("incarnation")), ("reset", Some("not_a_member")), ("complete", None), ("complete", None)];
-    assert_eq!(outcomes, expected, "one outcome for each that was named, in order: {sync}");
+    let cases = [
+        (json!([[conv, inc, 4], [foreign, inc, 0], [unwritten, 0, 0]]), ["ahead", "not_a_member", ""]),
+        (json!([[unwritten, 0, 0], [conv, inc + 1, 2], [foreign, inc, 0]]), ["", "incarnation", "not_a_member"]),
+        (json!([[unwritten, 0, 1], [conv, inc, 3], [foreign, 0, 0]]), ["ahead", "", "not_a_member"]),
+    ];
+    for (asked, reasons) in cases {
+        let sync = a.ask("sync", json!({"convs": asked})).await;
+        let outcomes: Vec<_> =
+            sync["convs"].as_array().unwrap().iter().map(|o| (o["state"].as_str().unwrap(), o["reason"].as_str())).collect();
+        let expected = reasons.map(|reason| if reason.is_empty() { ("complete", None) } else { ("reset", Some(reason)) });
+        assert_eq!(outcomes, expected, "one outcome for each that was named, in order: {sync}");
+    }
 
     let own = a.ask("sync", json!({"user": [0, 9_999], "convs": []})).await;
     assert_eq!(own["user"]["state"], "reset", "one's own log as well: {own}");
-    for bad in [json!([[conv, inc]]), json!([["d2-1", 1, 1]]), json!([[conv, -1, 0]]), json!("all"), json!([[conv, inc, 0, 0]])] {
+    for bad in [
+        json!([[conv, inc]]),
+        json!([["d2-1", 1, 1]]),
+        json!([[conv, -1, 0]]),
+        json!("all"),
+        json!([[conv, inc, 0, 0]]),
+        json!([[conv, inc, 1], [conv, inc, 2]]),
+    ] {
         let refusal = a.refused("sync", json!({"convs": bad})).await;
         assert_eq!(refusal.range(), 4, "{bad}: {refusal:?}");
     }

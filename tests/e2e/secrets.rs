@@ -63,7 +63,7 @@ async fn no_secret_is_printed_even_at_trace_level() {
     );
     for canary in canaries {
         // A JWT's head is the same in every token and no secret; its signature is.
-        let secret = canary.rsplit('.').next().unwrap_or(&canary);
+        let secret = canary.rsplit('.').next().filter(|part| part.len() > 20).unwrap_or(&canary);
         let found = printed.lines().find(|line| line.contains(secret));
         assert!(found.is_none(), "a secret was printed: {found:?}");
     }

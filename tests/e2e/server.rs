@@ -38,7 +38,7 @@ impl Default for Options {
             .limit("logins_address", plenty)
             .limit("frames_rate", plenty)
             .limit("frames_burst", plenty)
-            .limit("inbound_bytes_rate", "1GiB")
+            .limit("inbound_bytes_rate", "1000000000")
             .limit("posts_rate_user", plenty)
             .limit("posts_burst_user", plenty)
             .limit("posts_rate_conversation", plenty)
