@@ -18,9 +18,8 @@ use crate::conversation;
 use crate::credential::{Credentials, Identity};
 use crate::directory::Directory;
 use crate::home;
-use crate::id::{ConversationId, Incarnation, LoginId, SessionId, UserId};
+use crate::id::{ConversationId, LoginId, SessionId, UserId};
 use crate::limits::{Limit, Limits};
-use crate::log::scribe;
 use crate::numbers::Numbers;
 use crate::outbound::{CloseReason, OutboundQueue};
 use crate::rejected::Rejected;
@@ -281,10 +280,6 @@ impl Node {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.world().clock.now()
-    }
-
-    pub(crate) fn draw_incarnation(&self) -> Incarnation {
-        scribe::incarnation(self.world().random.draw())
     }
 
     /// Between half of this time and one and a half of it.

@@ -77,7 +77,6 @@ pub struct Reply(Option<To>);
 enum To {
     Session { session: Arc<Session>, request: Option<u32>, permit: InFlight },
     Waiting(oneshot::Sender<Result<View, Rejected>>),
-    Nobody,
 }
 
 impl Reply {
@@ -90,10 +89,6 @@ impl Reply {
         let (sender, receiver) = oneshot::channel();
         (Self(Some(To::Waiting(sender))), receiver)
     }
-    /// To nobody: the server's own commands.
-    pub fn nobody() -> Self {
-        Self(Some(To::Nobody))
-    }
     /// Gives the answer.
     pub fn settle(mut self, answer: Result<View, Rejected>) {
         self.give(answer);
@@ -104,7 +99,7 @@ impl Reply {
             Some(To::Session { session, request: request @ Some(_), permit }) => session.queue.reply(request, answer, permit),
             Some(To::Session { request: None, permit, .. }) => drop(permit),
             Some(To::Waiting(sender)) => drop(sender.send(answer)), // nobody waits any more: nothing to tell
-            Some(To::Nobody) | None => {}
+            None => {}
         }
     }
 }

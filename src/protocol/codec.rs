@@ -115,14 +115,20 @@ impl From<Fault> for WireError {
     }
 }
 
+/// Objects of at most so many keys, which is every request, need no sorting; a frame has room for ten thousand keys.
+const COMPARED_EACH_WITH_EACH: usize = 8;
+
 /// Refuses an object that has a key twice.
 pub(crate) fn distinct(entries: &[(Cow<'_, str>, Value<'_>)]) -> Result<(), Fault> {
-    let mut keys: Vec<&str> = entries.iter().map(|(key, _)| key.as_ref()).collect();
-    keys.sort_unstable(); // not pair by pair: a frame has room for ten thousand keys
-    match keys.array_windows().find(|[one, other]| one == other) {
-        Some([key, _]) => Err(Fault::Twice(shortened(key))),
-        None => Ok(()),
-    }
+    let twice = if entries.len() <= COMPARED_EACH_WITH_EACH {
+        let mut earlier = entries.iter().enumerate();
+        earlier.find(|(at, (key, _))| entries.iter().take(*at).any(|(other, _)| other == key)).map(|(_, (key, _))| key.as_ref())
+    } else {
+        let mut keys: Vec<&str> = entries.iter().map(|(key, _)| key.as_ref()).collect();
+        keys.sort_unstable();
+        keys.array_windows().find(|[one, other]| one == other).map(|[key, _]| *key)
+    };
+    twice.map_or(Ok(()), |key| Err(Fault::Twice(shortened(key))))
 }
 
 /// A client's own word, short enough to be told back.

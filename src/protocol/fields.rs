@@ -60,10 +60,8 @@ impl<'v> Fields<'v> {
     /// Any value, if it is there and not null.
     pub fn value(&mut self, name: &'static str) -> Option<Value<'v>> {
         let at = self.left.iter().position(|(key, _)| key == name)?;
-        match self.left.remove(at).1 {
-            Value::Null => None,
-            value => Some(value),
-        }
+        let (_, value) = self.left.remove(at);
+        (value != Value::Null).then_some(value)
     }
 
     /// A value that must be there.

@@ -7,7 +7,8 @@
 //! Read in this order: [`codec`] (the two encodings, and how a frame becomes requests), [`value`] (any value, and the
 //! application's opaque `data`), [`json`] and [`msgpack`] (strict reading), [`fields`] (typed reading that names the
 //! field), [`request`] (what a client may ask), [`wire`] (the words that the server says), [`socket`] (rendering),
-//! [`rest`] and [`routes`] (accounts over HTTP), [`error`] (the registry of every refusal), [`close`] (close codes).
+//! [`rest`] and [`routes`] (accounts over HTTP), [`registry`] and [`error`] (every refusal and its words), [`close`] (close codes).
+#![warn(clippy::wildcard_enum_match_arm)]
 
 pub mod codec;
 pub mod value;
@@ -19,5 +20,6 @@ pub mod wire;
 pub mod socket;
 pub mod rest;
 pub mod routes;
+pub mod registry;
 pub mod error;
 pub mod close;

@@ -18,7 +18,8 @@ use crate::home;
 use crate::id::{ConversationId, LogId, Pos, Seq, UserId};
 use crate::limits::Limit;
 use crate::log::keys::{Digest, Known, Stored};
-use crate::log::scribe::{Draft, LogMail, Outcome, Scribe, within};
+use crate::log::owner::LogMail;
+use crate::log::scribe::{self, Draft, Outcome, Scribe, within};
 use crate::node::Node;
 use crate::policy::Deed;
 use crate::rejected::Rejected;
@@ -191,7 +192,7 @@ impl Running {
                     self.forget();
                     settle_all(drafts, &Rejected::Unknown);
                 }
-                Outcome::Frozen(drafts) => {
+                Outcome::Frozen(_, drafts) => {
                     self.forget();
                     settle_all(drafts, &Rejected::Frozen);
                 }
@@ -358,7 +359,13 @@ impl Running {
 
     fn offer(&mut self, request: Box<Request>, act: Act, client_key: ClientKey) {
         let Request { user, origin, arrived, permit, reply, .. } = *request;
-        self.scribe.offer(Draft { author: user, client_key, act, origin, arrived, replies: vec![reply], permit });
+        self.scribe.offer(Draft {
+            author: user,
+            client_key,
+            act,
+            arrived,
+            waiter: scribe::Waiter { origin, replies: vec![reply], permit },
+        });
     }
 
     /// A change of members: alone in its batch, after everything before it, before everything after it.
@@ -451,8 +458,8 @@ impl Running {
         let mut origins = Vec::with_capacity(drafts.len());
         for (entry, draft) in batch.entries.iter().zip(drafts) {
             telemetry.measure(Measure::PostSeconds, now.since(draft.arrived).as_secs_f64());
-            origins.push(draft.origin);
-            for (nth, reply) in draft.replies.into_iter().enumerate() {
+            origins.push(draft.waiter.origin);
+            for (nth, reply) in draft.waiter.replies.into_iter().enumerate() {
                 reply.settle(Ok(View::Appended(Appended {
                     conversation: self.id,
                     seq: entry.seq,
@@ -712,7 +719,7 @@ fn change_key(command: &Command) -> Option<ClientKey> {
 }
 
 fn settle_all(drafts: Vec<Draft>, rejected: &Rejected) {
-    for reply in drafts.into_iter().flat_map(|draft| draft.replies) {
+    for reply in drafts.into_iter().flat_map(|draft| draft.waiter.replies) {
         reply.settle(Err(rejected.clone()));
     }
 }

@@ -5,7 +5,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use crate::command::Command;
 use crate::entry::Entry;
 use crate::id::{Pos, SessionId, UserId};
-use crate::log::scribe::LogMail;
+use crate::log::owner::LogMail;
 use crate::rejected::Rejected;
 use crate::session::Reply;
 use crate::store::{Marks, StoreError};

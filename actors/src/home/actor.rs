@@ -20,10 +20,9 @@ use crate::event::Event;
 use crate::id::{ConversationId, GroupId, LogId, Seq, UserId};
 use crate::limits::Limit;
 use crate::log::keys::Known;
-use crate::log::scribe::{Draft, Outcome, Scribe, within};
+use crate::log::scribe::{Draft, Outcome, Scribe, Waiter, within};
 use crate::node::Node;
 use crate::rejected::Rejected;
-use crate::session::Reply;
 use crate::store::{Sequence, StoreError};
 use crate::task;
 use crate::telemetry::{ActorKind, Count};
@@ -190,8 +189,8 @@ impl Running {
 
     fn offer(&mut self, act: Act, client_key: ClientKey) {
         let arrived = self.node.now();
-        let reply = Reply::nobody();
-        self.scribe.offer(Draft { author: self.user, client_key, act, origin: None, arrived, replies: vec![reply], permit: None });
+        let waiter = Waiter { origin: None, replies: vec![], permit: None };
+        self.scribe.offer(Draft { author: self.user, client_key, act, arrived, waiter });
     }
 
     // ── creations ──
@@ -265,7 +264,7 @@ impl Running {
                 Outcome::Opened(head) => self.load(head),
                 Outcome::Committed(batch, _) => self.committed(&batch),
                 Outcome::GaveUp(drafts) => self.refuse(&drafts, &Rejected::Unknown),
-                Outcome::Frozen(drafts) => {
+                Outcome::Frozen(_, drafts) => {
                     self.loading = false;
                     self.refuse(&drafts, &Rejected::Frozen);
                 }

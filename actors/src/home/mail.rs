@@ -7,7 +7,7 @@ use crate::conversation::mail::Request;
 use crate::entry::{Act, Entry};
 use crate::id::{ConversationId, GroupId, Seq};
 use crate::log::keys::Digest;
-use crate::log::scribe::LogMail;
+use crate::log::owner::LogMail;
 use crate::rejected::Rejected;
 use crate::store::StoreError;
 

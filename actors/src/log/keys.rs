@@ -92,7 +92,7 @@ enum Slot {
 }
 
 /// The keys of one log.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Keys {
     slots: HashMap<(UserId, ClientKey), Slot>,
     /// Settled keys, oldest first.

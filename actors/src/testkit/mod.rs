@@ -1,11 +1,13 @@
-//! Doubles of the ports for tests.
+//! Doubles of the ports for tests, and the contract that every store is held to.
 //!
 //! | file | what |
 //! |---|---|
 //! | [`clock`] | a clock that stands until it is moved, and random numbers that repeat |
 //! | [`memory`] | the store in memory, with real epochs and faults on request |
+//! | [`contract`] | what every store must do, run whole by each implementation |
 //!
 //! Nothing here is part of a server.
 
 pub mod clock;
 pub mod memory;
+pub mod contract;

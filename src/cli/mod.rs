@@ -1,0 +1,55 @@
+//! The command line: one file per subcommand. Without arguments it serves, on this machine alone.
+
+use clap::{Parser, Subcommand};
+
+pub mod serve;
+pub mod config;
+pub mod token;
+pub mod version;
+
+/// A realtime chat server: durable before it acknowledges.
+#[derive(Debug, Parser)]
+#[command(name = "parlance", disable_version_flag = true)]
+pub struct Arguments {
+    /// What to do; without one a node starts on this machine alone and says how to talk to it.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a node.
+    Serve(serve::Arguments),
+    /// Show settings.
+    Config(config::Arguments),
+    /// Make access tokens with a node's key.
+    Token(token::Arguments),
+    /// Show the version.
+    Version,
+}
+
+impl Arguments {
+    /// Does it.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            None => serve::run_bare(),
+            Some(Command::Serve(arguments)) => serve::run(&arguments),
+            Some(Command::Config(arguments)) => config::run(&arguments),
+            Some(Command::Token(arguments)) => token::run(&arguments),
+            Some(Command::Version) => version::run(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,79 @@
+//! The ops listener: health, readiness and metrics for operators, never on the clients' port (Z6).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use http::StatusCode;
+use http::header;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::edge::doors::Doors;
+
+/// Connections of operators and their scrapers.
+const CONNECTIONS_MAX: usize = 64;
+const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+const ERROR_PAUSE: Duration = Duration::from_millis(100);
+const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Brings the figures that are only read, not counted, up to date before they are shown.
+pub type Refresh = Arc<dyn Fn() + Send + Sync>;
+
+/// Serves operators for as long as the task lives: they watch a drain too.
+pub async fn serve(listener: TcpListener, doors: Arc<Doors>, refresh: Refresh) {
+    let router = router(doors, refresh);
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let place = Arc::clone(&places).acquire_owned().await.expect("the places are never closed");
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept an operator's connection; trying again");
+                tokio::time::sleep(ERROR_PAUSE).await;
+                continue;
+            }
+        };
+        let service = TowerToHyperService::new(router.clone());
+        drop(tokio::spawn(async move {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_DEADLINE)
+                .serve_connection(TokioIo::new(stream), service);
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "an operator's connection ended early");
+            }
+            drop(place);
+        }));
+    }
+}
+
+fn router(doors: Arc<Doors>, refresh: Refresh) -> Router {
+    let watched = Arc::clone(&doors);
+    Router::new()
+        .route("/healthz", get(async || "the process runs\n"))
+        .route("/readyz", get(async move || ready(&watched)))
+        .route("/metrics", get(async move || expose(doors, refresh).await))
+}
+
+fn ready(doors: &Doors) -> (StatusCode, String) {
+    let missing = if doors.is_shut() { Err("the node is draining".to_owned()) } else { doors.node.readiness() };
+    match missing {
+        Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
+        Err(missing) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {missing}\n")),
+    }
+}
+
+async fn expose(doors: Arc<Doors>, refresh: Refresh) -> impl IntoResponse {
+    let rendered = tokio::task::spawn_blocking(move || {
+        refresh();
+        doors.metrics.render()
+    });
+    let (status, text) = rendered.await.map_or_else(|_| (StatusCode::INTERNAL_SERVER_ERROR, String::new()), |text| (StatusCode::OK, text));
+    (status, [(header::CONTENT_TYPE, EXPOSITION)], text)
+}

@@ -1,0 +1,329 @@
+//! What one commit gathers: requests are judged against the store and against what earlier requests of the same
+//! group will have changed, and their rows are collected. Nothing here writes, and nothing is answered before the
+//! commit: also a refusal may rest on a row that is not durable yet.
+
+use std::collections::HashMap;
+
+use actors::account::{Account, AccountField, Login};
+use actors::entry::{Batch, Head, Row};
+use actors::id::{Bucket, ConversationId, Epoch, LogId, Pos, Segment, Seq, UserId};
+use actors::store::{AppendError, Block, Marks, PutError, Sequence, StoreError, Versioned};
+use tokio::sync::oneshot::Sender;
+
+use super::keys::{Key, Space};
+use super::reads;
+use super::records::{Projected, Stored};
+use super::store::Shared;
+
+/// A write that waits for the writer, with the way back for its answer.
+pub(super) enum Request {
+    Append(Box<Append>, Sender<Result<(), AppendError>>),
+    Raise(ConversationId, Vec<(UserId, Marks)>, Sender<Result<Vec<Marks>, StoreError>>),
+    Draw(Sequence, u64, Sender<Result<Block, StoreError>>),
+    Bind(Segment, (LogId, Bucket), Sender<Result<(), StoreError>>),
+    PutAccount(Box<Account>, u64, Sender<Result<(), PutError>>),
+    PutLogin(Box<Login>, u64, Sender<Result<(), PutError>>),
+    /// Nothing comes after this; answered when all before it is durable and the writer is done.
+    Close(Sender<()>),
+}
+
+impl Request {
+    /// What it counts against a commit's rows and bytes.
+    pub(super) fn weight(&self) -> (usize, usize) {
+        match self {
+            Self::Append(append, _) => (append.entries.len(), append.bytes),
+            Self::Raise(_, marks, _) => (marks.len(), marks.len() * 128),
+            Self::Draw(..) | Self::Bind(..) | Self::PutLogin(..) => (1, 128),
+            Self::PutAccount(..) => (3, 512),
+            Self::Close(_) => (0, 0),
+        }
+    }
+}
+
+/// A batch of entries with its rows encoded already, in the caller's task: the writer's time is everybody's.
+pub(super) struct Append {
+    log: LogId,
+    base: Seq,
+    epoch: Epoch,
+    after: Head,
+    entries: Vec<Sealed>,
+    projections: Vec<(Seq, Sealed)>,
+    bytes: usize,
+}
+
+/// The bytes of a row.
+struct Sealed {
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+fn sealed(key: Key<'_>, value: &impl Stored) -> Sealed {
+    let key = key.bytes();
+    let value = value.seal(&key);
+    Sealed { key, value }
+}
+
+impl Append {
+    /// Encodes a batch.
+    pub(super) fn new(log: LogId, batch: &Batch) -> Self {
+        assert!(batch.is_whole(log), "a batch that contradicts itself: {batch:?}");
+        let entries: Vec<_> = batch.entries.iter().map(|entry| sealed(Key::Entry(log, entry.seq), &**entry)).collect();
+        let mut projections: Vec<_> = batch.projections.iter().map(|row| (row.version, projected(log, row.version, &row.row))).collect();
+        projections.sort_by_key(|(version, _)| *version);
+        let bytes = entries.iter().chain(projections.iter().map(|(_, row)| row)).map(|row| row.key.len() + row.value.len()).sum();
+        Self { log, base: batch.base, epoch: batch.epoch, after: batch.after, entries, projections, bytes }
+    }
+}
+
+fn projected(log: LogId, version: Seq, row: &Row) -> Sealed {
+    match (row, log) {
+        (Row::Group(row), LogId::Conversation(ConversationId::Group(group))) => {
+            sealed(Key::Group(group), &Projected { version, row: row.clone() })
+        }
+        (Row::Member(user, place), LogId::Conversation(ConversationId::Group(group))) => {
+            sealed(Key::Member(group, *user), &Projected { version, row: *place })
+        }
+        (Row::Own(user, pos), LogId::Conversation(conversation)) => {
+            sealed(Key::Own(*user, conversation), &Projected { version, row: *pos })
+        }
+        (Row::Listed(conversation, listed), LogId::User(user)) => {
+            sealed(Key::Listed(user, *conversation), &Projected { version, row: *listed })
+        }
+        (Row::Group(_) | Row::Member(..) | Row::Own(..) | Row::Listed(..), _) => unreachable!("the batch is whole"),
+    }
+}
+
+/// Heads that the writer has read or written, so that an append need not read: two generations of at most 32,768,
+/// about 10 MB in all.
+#[derive(Default)]
+pub(super) struct HeadCache {
+    young: HashMap<LogId, Head>,
+    old: HashMap<LogId, Head>,
+}
+
+const HEADS_PER_GENERATION: usize = 32_768;
+
+impl HeadCache {
+    fn get(&self, log: LogId) -> Option<Head> {
+        self.young.get(&log).or_else(|| self.old.get(&log)).copied()
+    }
+
+    fn put(&mut self, log: LogId, head: Head) {
+        if self.young.len() >= HEADS_PER_GENERATION && !self.young.contains_key(&log) {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(log, head);
+    }
+}
+
+/// The requests of one commit.
+pub(super) struct Group<'a> {
+    shared: &'a Shared,
+    heads: &'a mut HeadCache,
+    rows: Vec<(Space, Vec<u8>, Option<Vec<u8>>)>,
+    places: HashMap<(Space, Vec<u8>), usize>,
+    answers: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+impl<'a> Group<'a> {
+    pub(super) fn new(shared: &'a Shared, heads: &'a mut HeadCache) -> Self {
+        Self { shared, heads, rows: Vec::new(), places: HashMap::new(), answers: Vec::new() }
+    }
+
+    /// Judges a request and collects its rows.
+    pub(super) fn take(&mut self, request: Request) {
+        match request {
+            Request::Append(append, answer) => {
+                let result = self.append(*append);
+                self.later(answer, result);
+            }
+            Request::Raise(conversation, marks, answer) => {
+                let result = self.raise(conversation, marks);
+                self.later(answer, result);
+            }
+            Request::Draw(sequence, count, answer) => {
+                let result = self.draw(sequence, count);
+                self.later(answer, result);
+            }
+            Request::Bind(segment, bucket, answer) => {
+                let result = self.bind(segment, bucket);
+                self.later(answer, result);
+            }
+            Request::PutAccount(account, version, answer) => {
+                let result = self.put_account(*account, version);
+                self.later(answer, result);
+            }
+            Request::PutLogin(login, version, answer) => {
+                let result = self.put_login(*login, version);
+                self.later(answer, result);
+            }
+            Request::Close(answer) => self.later(answer, ()),
+        }
+    }
+
+    /// The rows to be committed, each key once; `None` takes one away.
+    pub(super) fn rows(&mut self) -> Vec<(Space, Vec<u8>, Option<Vec<u8>>)> {
+        std::mem::take(&mut self.rows)
+    }
+
+    /// How many requests there are.
+    pub(super) fn requests(&self) -> u64 {
+        self.answers.len() as u64
+    }
+
+    /// Gives the answers; only after the commit.
+    pub(super) fn answer(self) {
+        for answer in self.answers {
+            answer();
+        }
+    }
+
+    /// Keeps an answer until the commit; nobody may be waiting for it any more.
+    fn later<T: Send + 'static>(&mut self, answer: Sender<T>, result: T) {
+        self.answers.push(Box::new(move || drop(answer.send(result))));
+    }
+
+    fn append(&mut self, append: Append) -> Result<(), AppendError> {
+        let head = self.head(append.log)?;
+        if head.last_batch == append.after.last_batch && head.tail == append.after.tail {
+            return Ok(());
+        }
+        if head.tail != append.base || head.epoch > append.epoch {
+            return Err(AppendError::Stale { head });
+        }
+        for (version, Sealed { key, value }) in append.projections {
+            // What is above the tail is newer than any row of this log; only an older one has to be compared.
+            if version > append.base || self.version(&key)?.is_none_or(|stands| stands <= version) {
+                self.set_bytes(Space::Rows, key, Some(value));
+            }
+        }
+        self.rows.extend(append.entries.into_iter().map(|row| (Space::Entries, row.key, Some(row.value))));
+        self.set(Key::Head(append.log), &append.after);
+        self.heads.put(append.log, append.after);
+        Ok(())
+    }
+
+    fn head(&mut self, log: LogId) -> Result<Head, AppendError> {
+        if let Some(head) = self.heads.get(log) {
+            return Ok(head);
+        }
+        match self.get::<Head>(Key::Head(log)) {
+            Ok(head) => {
+                let head = head.unwrap_or_default();
+                self.heads.put(log, head);
+                Ok(head)
+            }
+            Err(error) => Err(refused(error)),
+        }
+    }
+
+    /// The version of a projected row, whatever its kind.
+    fn version(&self, key: &[u8]) -> Result<Option<Seq>, AppendError> {
+        let Some(bytes) = self.bytes(Space::Rows, key).map_err(refused)? else { return Ok(None) };
+        let found = super::records::projected_version(key, &bytes);
+        found.map(Some).map_err(|damage| refused(reads::damaged(self.shared, &damage)))
+    }
+
+    fn raise(&mut self, conversation: ConversationId, raised: Vec<(UserId, Marks)>) -> Result<Vec<Marks>, StoreError> {
+        let mut stand = Vec::with_capacity(raised.len());
+        for (user, marks) in raised {
+            let key = Key::Marks(user, conversation);
+            let before = self.get::<Marks>(key)?.unwrap_or_default();
+            let mut after = before.raise_to(marks);
+            if after != before {
+                self.set(key, &after);
+            }
+            let own = self.get::<Projected<Pos>>(Key::Own(user, conversation))?;
+            after.badge = after.badge.max(own.map(|own| own.row).unwrap_or_default());
+            stand.push(after);
+        }
+        Ok(stand)
+    }
+
+    fn draw(&mut self, sequence: Sequence, count: u64) -> Result<Block, StoreError> {
+        let key = Key::Sequence(sequence);
+        let last = self.get::<u64>(key)?.unwrap_or(0);
+        let Some(next) = last.checked_add(count) else {
+            return Err(StoreError::Unavailable(format!("{sequence:?} has no {count} numbers left")));
+        };
+        self.set(key, &next);
+        Ok(Block { first: last + 1, count })
+    }
+
+    fn bind(&mut self, segment: Segment, bucket: (LogId, Bucket)) -> Result<(), StoreError> {
+        let key = Key::Segment(segment);
+        match self.get::<(LogId, Bucket)>(key)? {
+            Some(stands) if stands == bucket => {}
+            Some(stands) => return Err(StoreError::Corrupt(format!("{segment:?} is bound to {stands:?} already"))),
+            None => self.set(key, &bucket),
+        }
+        Ok(())
+    }
+
+    fn put_account(&mut self, account: Account, version: u64) -> Result<(), PutError> {
+        let key = Key::Account(account.id);
+        let before = self.get::<Versioned<Account>>(key)?;
+        if before.as_ref().map_or(0, |row| row.version) != version {
+            return Err(PutError::Changed);
+        }
+        let names = [(Key::Username(&account.username), AccountField::Username), (Key::Email(&account.email), AccountField::Email)];
+        for (name, field) in names {
+            if self.get::<UserId>(name)?.is_some_and(|owner| owner != account.id) {
+                return Err(PutError::Taken(field));
+            }
+        }
+        if let Some(Versioned { row, .. }) = before {
+            self.set_bytes(Space::Rows, Key::Username(&row.username).bytes(), None);
+            self.set_bytes(Space::Rows, Key::Email(&row.email).bytes(), None);
+        }
+        for (name, _) in names {
+            self.set(name, &account.id);
+        }
+        self.set(key, &Versioned { version: version + 1, row: account.clone() });
+        Ok(())
+    }
+
+    fn put_login(&mut self, login: Login, version: u64) -> Result<(), PutError> {
+        let key = Key::Login(login.id);
+        if self.get::<Versioned<Login>>(key)?.map_or(0, |row| row.version) != version {
+            return Err(PutError::Changed);
+        }
+        self.set(key, &Versioned { version: version + 1, row: login });
+        Ok(())
+    }
+
+    fn get<T: Stored>(&self, key: Key<'_>) -> Result<Option<T>, StoreError> {
+        let bytes = key.bytes();
+        let value = self.bytes(key.space(), &bytes)?;
+        value.map(|value| T::unseal(&bytes, &value).map_err(|damage| reads::damaged(self.shared, &damage))).transpose()
+    }
+
+    /// What will stand under a key when what was collected so far is committed.
+    fn bytes(&self, space: Space, key: &[u8]) -> Result<Option<fjall::Slice>, StoreError> {
+        if let Some(place) = self.places.get(&(space, key.to_vec())) {
+            return Ok(self.rows[*place].2.as_deref().map(fjall::Slice::from));
+        }
+        self.shared.folder.bytes(space, key).map_err(|error| reads::failed(&error))
+    }
+
+    fn set<T: Stored>(&mut self, key: Key<'_>, value: &T) {
+        let Sealed { key: bytes, value } = sealed(key, value);
+        self.set_bytes(key.space(), bytes, Some(value));
+    }
+
+    fn set_bytes(&mut self, space: Space, key: Vec<u8>, value: Option<Vec<u8>>) {
+        let place = *self.places.entry((space, key.clone())).or_insert(self.rows.len());
+        match self.rows.get_mut(place) {
+            Some(row) => row.2 = value,
+            None => self.rows.push((space, key, value)),
+        }
+    }
+}
+
+/// A read that failed while an append was judged: the append was not done, and the port has a word for damage alone.
+fn refused(error: StoreError) -> AppendError {
+    match error {
+        StoreError::Corrupt(what) => AppendError::Corrupt(what),
+        StoreError::Unavailable(why) | StoreError::Unknown(why) => AppendError::Unknown(why),
+    }
+}

@@ -1,0 +1,318 @@
+//! Every key of the store, in one list, with its bytes. The ordinals are fixed for ever.
+//!
+//! A number is its length in bytes and then those bytes, highest first, without leading zeros: the order of the bytes
+//! is the order of the numbers, so a range of seqs is a range of keys and a user's rows lie together; and most keys
+//! take at most the 20 bytes that the database compares without following a pointer. What is rarely written lies
+//! among what is often written (KF5).
+
+use actors::account::{Email, Username};
+use actors::id::{ConversationId, GroupId, LogId, LoginId, Pair, Segment, Seq, UserId};
+use actors::store::Sequence;
+
+/// The keyspaces. Each is written often; a keyspace that is not would pin journals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Space {
+    /// Entries of logs.
+    Entries,
+    /// Heads of logs.
+    Heads,
+    /// Everything else.
+    Rows,
+}
+
+impl Space {
+    /// All of them.
+    pub(super) const ALL: [Self; 3] = [Self::Entries, Self::Heads, Self::Rows];
+
+    /// Its name on disk.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Entries => "entries",
+            Self::Heads => "heads",
+            Self::Rows => "rows",
+        }
+    }
+}
+
+/// Every key there is. What stands under it is said in `records`.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Key<'a> {
+    /// An entry of a log.
+    Entry(LogId, Seq),
+    /// The head of a log.
+    Head(LogId),
+    /// The version of this whole format.
+    Format,
+    /// How often the store was opened: the epoch.
+    Start,
+    /// How many commits there were.
+    Commits,
+    /// The last number drawn of a sequence.
+    Sequence(Sequence),
+    /// The bucket that a segment belongs to.
+    Segment(Segment),
+    /// A group.
+    Group(GroupId),
+    /// A user's place in a group.
+    Member(GroupId, UserId),
+    /// A user's own newest message in a conversation.
+    Own(UserId, ConversationId),
+    /// A user's marks in a conversation.
+    Marks(UserId, ConversationId),
+    /// A conversation in a user's list.
+    Listed(UserId, ConversationId),
+    /// An account.
+    Account(UserId),
+    /// Whose a username is.
+    Username(&'a Username),
+    /// Whose an address is, without regard to case.
+    Email(&'a Email),
+    /// A login.
+    Login(LoginId),
+}
+
+const FORMAT: u8 = 1;
+const START: u8 = 2;
+const COMMITS: u8 = 3;
+const SEQUENCE: u8 = 4;
+const SEGMENT: u8 = 5;
+const GROUP: u8 = 6;
+const MEMBER: u8 = 7;
+const OWN: u8 = 8;
+const MARKS: u8 = 9;
+const LISTED: u8 = 10;
+const ACCOUNT: u8 = 11;
+const USERNAME: u8 = 12;
+const EMAIL: u8 = 13;
+const LOGIN: u8 = 14;
+
+const PRINCIPALS: u8 = 1;
+const SEGMENTS: u8 = 2;
+
+const DIRECT_LOG: u8 = 1;
+const GROUP_LOG: u8 = 2;
+const USER_LOG: u8 = 3;
+
+impl Key<'_> {
+    /// The keyspace that it lies in.
+    pub(super) fn space(&self) -> Space {
+        match self {
+            Self::Entry(..) => Space::Entries,
+            Self::Head(_) => Space::Heads,
+            Self::Format | Self::Start | Self::Commits | Self::Sequence(_) | Self::Segment(_) => Space::Rows,
+            Self::Group(_) | Self::Member(..) | Self::Own(..) | Self::Marks(..) | Self::Listed(..) => Space::Rows,
+            Self::Account(_) | Self::Username(_) | Self::Email(_) | Self::Login(_) => Space::Rows,
+        }
+    }
+
+    /// Its bytes within the keyspace.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(20);
+        match self {
+            Self::Entry(log, seq) => {
+                put_log(&mut out, *log);
+                put(&mut out, seq.get());
+            }
+            Self::Head(log) => put_log(&mut out, *log),
+            Self::Format => out.push(FORMAT),
+            Self::Start => out.push(START),
+            Self::Commits => out.push(COMMITS),
+            Self::Sequence(sequence) => out.extend([SEQUENCE, sequence_ordinal(*sequence)]),
+            Self::Segment(segment) => tagged(&mut out, SEGMENT, &[segment.0]),
+            Self::Group(group) => tagged(&mut out, GROUP, &[group.get()]),
+            Self::Member(group, user) => tagged(&mut out, MEMBER, &[group.get(), user.get()]),
+            Self::Own(user, conversation) => of_user(&mut out, OWN, *user, *conversation),
+            Self::Marks(user, conversation) => of_user(&mut out, MARKS, *user, *conversation),
+            Self::Listed(user, conversation) => of_user(&mut out, LISTED, *user, *conversation),
+            Self::Account(user) => tagged(&mut out, ACCOUNT, &[user.get()]),
+            Self::Username(username) => text(&mut out, USERNAME, username.as_str()),
+            Self::Email(email) => text(&mut out, EMAIL, &email.folded()),
+            Self::Login(login) => {
+                out.push(LOGIN);
+                out.extend(login.0.to_be_bytes());
+            }
+        }
+        out
+    }
+}
+
+/// What all keys of members of a group begin with.
+pub(super) fn members_prefix(group: GroupId) -> Vec<u8> {
+    let mut out = Vec::with_capacity(10);
+    tagged(&mut out, MEMBER, &[group.get()]);
+    out
+}
+
+/// The user at the end of a member's key.
+pub(super) fn member_of(key: &[u8]) -> Option<UserId> {
+    let (_, rest) = number(key.strip_prefix(&[MEMBER])?)?;
+    let (user, rest) = number(rest)?;
+    UserId::new(user).ok().filter(|_| rest.is_empty())
+}
+
+/// What all keys of a user's list begin with.
+pub(super) fn listed_prefix(user: UserId) -> Vec<u8> {
+    let mut out = Vec::with_capacity(10);
+    tagged(&mut out, LISTED, &[user.get()]);
+    out
+}
+
+/// The conversation at the end of the key of a row in a user's list.
+pub(super) fn conversation_of(key: &[u8]) -> Option<ConversationId> {
+    let (_, rest) = number(key.strip_prefix(&[LISTED])?)?;
+    match log(rest)? {
+        (LogId::Conversation(conversation), []) => Some(conversation),
+        (LogId::Conversation(_) | LogId::User(_), _) => None,
+    }
+}
+
+/// The seq at the end of an entry's key.
+pub(super) fn seq_of(key: &[u8]) -> Option<Seq> {
+    let (_, rest) = log(key)?;
+    let (seq, rest) = number(rest)?;
+    Seq::new(seq).ok().filter(|_| rest.is_empty())
+}
+
+/// The log that some bytes begin with, and what follows.
+fn log(bytes: &[u8]) -> Option<(LogId, &[u8])> {
+    let (kind, rest) = bytes.split_first()?;
+    let (first, rest) = number(rest)?;
+    match *kind {
+        DIRECT_LOG => {
+            let (second, rest) = number(rest)?;
+            let pair = Pair::new(UserId::new(first).ok()?, UserId::new(second).ok()?).ok()?;
+            Some((ConversationId::Direct(pair).into(), rest))
+        }
+        GROUP_LOG => Some((ConversationId::Group(GroupId::new(first).ok()?).into(), rest)),
+        USER_LOG => Some((UserId::new(first).ok()?.into(), rest)),
+        0 | 4.. => None,
+    }
+}
+
+/// The number that some bytes begin with, and what follows.
+fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (length, rest) = bytes.split_first()?;
+    let (digits, rest) = rest.split_at_checked(usize::from(*length))?;
+    let leads = usize::checked_sub(8, digits.len())?;
+    let mut whole = [0; 8];
+    whole.get_mut(leads..)?.copy_from_slice(digits);
+    Some((u64::from_be_bytes(whole), rest))
+}
+
+fn sequence_ordinal(sequence: Sequence) -> u8 {
+    match sequence {
+        Sequence::Principals => PRINCIPALS,
+        Sequence::Segments => SEGMENTS,
+    }
+}
+
+fn put(out: &mut Vec<u8>, number: u64) {
+    let digits = number.to_be_bytes().into_iter().skip_while(|digit| *digit == 0);
+    let at = out.len();
+    out.push(0);
+    out.extend(digits);
+    out[at] = u8::try_from(out.len() - at - 1).expect("a number has at most eight bytes");
+}
+
+fn tagged(out: &mut Vec<u8>, tag: u8, numbers: &[u64]) {
+    out.push(tag);
+    for number in numbers {
+        put(out, *number);
+    }
+}
+
+fn text(out: &mut Vec<u8>, tag: u8, text: &str) {
+    out.push(tag);
+    out.extend(text.as_bytes());
+}
+
+fn of_user(out: &mut Vec<u8>, tag: u8, user: UserId, conversation: ConversationId) {
+    tagged(out, tag, &[user.get()]);
+    put_log(out, conversation.into());
+}
+
+fn put_log(out: &mut Vec<u8>, log: LogId) {
+    match log {
+        LogId::Conversation(ConversationId::Direct(pair)) => tagged(out, DIRECT_LOG, &[pair.low().get(), pair.high().get()]),
+        LogId::Conversation(ConversationId::Group(group)) => tagged(out, GROUP_LOG, &[group.get()]),
+        LogId::User(user) => tagged(out, USER_LOG, &[user.get()]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actors::id::NUMBER_MAX;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_log() -> impl Strategy<Value = LogId> {
+        let user = || (1..=NUMBER_MAX).prop_map(|number| UserId::new(number).expect("valid"));
+        prop_oneof![
+            user().prop_map(LogId::User),
+            (1..=NUMBER_MAX).prop_map(|number| LogId::Conversation(ConversationId::Group(GroupId::new(number).expect("valid")))),
+            (user(), user())
+                .prop_filter_map("a pair", |(one, other)| Pair::new(one, other).ok().map(|pair| ConversationId::Direct(pair).into())),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn entries_of_a_log_lie_in_the_order_of_their_seqs(log in any_log(), a in 0..=NUMBER_MAX, b in 0..=NUMBER_MAX) {
+            let key = |seq| Key::Entry(log, Seq::new(seq).expect("valid")).bytes();
+            prop_assert_eq!(key(a).cmp(&key(b)), a.cmp(&b));
+            prop_assert_eq!(seq_of(&key(a)), Seq::new(a).ok());
+        }
+
+        #[test]
+        fn entries_of_another_log_lie_outside(one in any_log(), other in any_log(), seq in 0..=NUMBER_MAX) {
+            prop_assume!(one != other);
+            let key = |log, seq| Key::Entry(log, Seq::new(seq).expect("valid")).bytes();
+            let between = key(one, 0)..=key(one, NUMBER_MAX);
+            prop_assert!(!between.contains(&key(other, seq)));
+            prop_assert_ne!(Key::Head(one).bytes(), Key::Head(other).bytes());
+        }
+
+        #[test]
+        fn a_list_lies_in_the_order_of_conversations(user in 1..=NUMBER_MAX, one in any_log(), other in any_log()) {
+            if let (LogId::Conversation(one), LogId::Conversation(other)) = (one, other) {
+                let user = UserId::new(user).expect("valid");
+                let (key, next) = (Key::Listed(user, one).bytes(), Key::Listed(user, other).bytes());
+                prop_assert_eq!(key.cmp(&next), one.cmp(&other));
+                prop_assert!(key.starts_with(&listed_prefix(user)));
+                prop_assert_eq!(conversation_of(&key), Some(one));
+            }
+        }
+
+        #[test]
+        fn a_member_is_found_in_its_key(group in 1..=NUMBER_MAX, user in 1..=NUMBER_MAX) {
+            let (group, user) = (GroupId::new(group).expect("valid"), UserId::new(user).expect("valid"));
+            let key = Key::Member(group, user).bytes();
+            prop_assert!(key.starts_with(&members_prefix(group)));
+            prop_assert_eq!(member_of(&key), Some(user));
+        }
+
+        #[test]
+        fn any_bytes_are_taken_apart_without_harm(bytes: Vec<u8>) {
+            prop_assert!(seq_of(&bytes).is_none() || bytes.len() >= 4);
+            prop_assert!(member_of(&bytes).is_none() || bytes.len() >= 5);
+            prop_assert!(conversation_of(&bytes).is_none() || bytes.len() >= 6);
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_keys_are_fixed_for_ever() {
+        let user = UserId::new(0x0102).expect("valid");
+        let group = ConversationId::Group(GroupId::new(3).expect("valid"));
+        assert_eq!(Key::Head(LogId::User(user)).bytes(), [3, 2, 1, 2]);
+        assert_eq!(Key::Entry(group.into(), Seq::ZERO).bytes(), [2, 1, 3, 0]);
+        assert_eq!(Key::Entry(group.into(), Seq::new(0x01_0000).expect("valid")).bytes(), [2, 1, 3, 3, 1, 0, 0]);
+        assert_eq!(Key::Marks(user, group).bytes(), [9, 2, 1, 2, 2, 1, 3]);
+        assert_eq!([Key::Format, Key::Start, Key::Commits].map(|key| key.bytes()), [vec![1], vec![2], vec![3]]);
+        assert_eq!(Key::Sequence(Sequence::Principals).bytes(), [4, 1]);
+        assert_eq!(Key::Sequence(Sequence::Segments).bytes(), [4, 2]);
+        assert_eq!(Key::Username(&Username::new("Ann").expect("valid")).bytes(), b"\x0cAnn");
+        assert_eq!(Key::Email(&Email::new("A@b.C").expect("valid")).bytes(), b"\x0da@b.c");
+        assert_eq!(Key::Login(LoginId(1)).bytes().len(), 17);
+    }
+}

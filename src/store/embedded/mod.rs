@@ -1,0 +1,34 @@
+//! The store of a single node: everything in one folder, nothing to install (fjall).
+//!
+//! | file | what |
+//! |---|---|
+//! | [`store`] | opening, closing, and the ports |
+//! | `folder` | what lies in the data folder, its lock, and opening the database in it |
+//! | `witness` | the count of commits outside the database: notices a journal that lost its end |
+//! | `keys` | every key and its bytes |
+//! | `records` | every stored value and its bytes |
+//! | `writer`, `group` | the one thread that writes; what one commit gathers |
+//! | `reads` | answers from a snapshot |
+//! | [`stats`] | what the metrics show |
+//! | [`error`] | why a folder cannot be opened |
+//!
+//! Invariants: one process per folder. One thread writes, so a condition that it has checked holds until its commit.
+//! An answer is given only after the commit's sync; a commit that fails or hangs is never answered and stops the node.
+//! The epoch is the number of the start, so a claim writes nothing: there is no second owner on one node.
+
+pub mod error;
+pub mod stats;
+pub mod store;
+mod folder;
+mod group;
+mod keys;
+mod reads;
+mod records;
+mod witness;
+mod writer;
+#[cfg(test)]
+mod tests;
+
+pub use error::OpenError;
+pub use stats::{Committed, Stats};
+pub use store::{EmbeddedStore, Options};
