@@ -224,3 +224,28 @@ async fn roles_decide_who_changes_a_group() {
     }
     assert_eq!(whole_log(&mut a, &conv).await.len(), 2, "what was refused left nothing behind");
 }
+
+/// G6: what a send writes does not grow with the number of members.
+#[tokio::test]
+async fn a_send_writes_as_much_whatever_the_number_of_members() {
+    const SENDS: u32 = 20;
+    let server = Server::start().await;
+    let ada = server.sign_up("ada").await;
+    let mut others = Vec::new();
+    for n in 0..12 {
+        others.push(server.sign_up(&format!("user{n}")).await.id);
+    }
+    let mut a = server.connect(&ada, Encoding::MessagePack).await;
+    let small = create(&mut a, "small", &others[..1]).await;
+    let large = create(&mut a, "large", &others).await;
+    let mut written = Vec::new();
+    for conv in [&small, &large] {
+        let before = server.metric("parlance_store_rows_total").await;
+        for n in 0..SENDS {
+            a.ask("msg.send", text(conv, &format!("k{n}"))).await;
+        }
+        written.push(server.metric("parlance_store_rows_total").await - before);
+    }
+    assert!(written[0] >= f64::from(SENDS), "rows are counted: {written:?}");
+    assert!(written[1] <= written[0] + 2.0, "twelve members cost what one costs: {written:?}");
+}
