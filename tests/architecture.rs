@@ -399,6 +399,45 @@ fn the_core_reaches_no_socket_disk_or_cluster() {
     }
 }
 
+/// The licences, sources and bans of `.deny.toml`, judged with what Cargo itself knows: building cargo-deny takes longer
+/// than everything else in the pipeline together. Whoever has it may run `cargo deny check bans licenses sources`.
+#[test]
+fn what_is_in_the_tree_may_be_there() {
+    let rules = fs::read_to_string(root().join(".deny.toml")).expect(".deny.toml");
+    let licences: BTreeSet<&str> =
+        rules.lines().find_map(|line| line.strip_prefix("allow = [")).expect("a list").split('"').skip(1).step_by(2).collect();
+    let banned: BTreeSet<&str> = rules
+        .lines()
+        .filter(|line| !line.contains("wrappers"))
+        .filter_map(|line| line.trim().strip_prefix("{ crate = \"")?.split('"').next())
+        .collect();
+    assert!(banned.contains("openssl") && licences.contains("MIT"), "the rules were read");
+
+    let arguments = ["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", "x86_64-unknown-linux-gnu"];
+    let output = Command::new(env!("CARGO")).args(arguments).current_dir(root()).output().expect("cargo can be run");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree: serde_json::Value = serde_json::from_slice(&output.stdout).expect("metadata is JSON");
+    let used: BTreeSet<&str> = tree["resolve"]["nodes"].as_array().expect("nodes").iter().filter_map(|node| node["id"].as_str()).collect();
+    let mut faults = Vec::new();
+    for package in
+        tree["packages"].as_array().expect("packages").iter().filter(|package| package["id"].as_str().is_some_and(|id| used.contains(id)))
+    {
+        let name = package["name"].as_str().unwrap_or_default();
+        if banned.contains(name) {
+            faults.push(format!("{name} is banned"));
+        }
+        if package["source"].as_str().is_some_and(|source| !source.starts_with("registry+https://github.com/rust-lang/crates.io-index")) {
+            faults.push(format!("{name} comes from {}", package["source"]));
+        }
+        let licence = package["license"].as_str().unwrap_or_default().replace('/', " OR ").replace(['(', ')'], "");
+        let allowed = licence.split(" OR ").any(|choice| choice.split(" AND ").all(|part| licences.contains(part.trim())));
+        if !allowed {
+            faults.push(format!("{name} is licensed as {licence:?}"));
+        }
+    }
+    judge(&faults);
+}
+
 #[test]
 fn every_file_says_what_it_is_and_leaves_nothing_open() {
     let marks = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("#[", "ignore"), concat!("unbounded_", "channel"), concat!("XX", "X")];
