@@ -6,8 +6,9 @@
 //! <folder>/store/              the database
 //! ```
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -57,9 +58,13 @@ impl Folder {
     /// Locks the folder, opens the database in it, checks both and counts the start, durably.
     pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Opened, OpenError> {
         let io = |source| OpenError::Io { folder: path.to_owned(), source };
-        std::fs::create_dir_all(path).map_err(io)?;
+        // Messages and secrets lie here: a folder that is made is its owner's alone.
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)?;
         let lock = lock(path)?;
         let is_new = !path.join(STORE).join("version").try_exists().map_err(io)?;
+        if is_new && witness::read(path).map_err(io)?.is_some() {
+            return Err(damaged(path, format!("the database is gone, though {} remembers one", witness::NAME)));
+        }
         let database = database(path, cache_bytes)?;
         if !is_new && database.keyspace_count() != 0 && Space::ALL.iter().any(|space| !database.keyspace_exists(space.name())) {
             return Err(damaged(path, "a part of the database is missing".to_owned()));

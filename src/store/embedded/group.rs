@@ -2,7 +2,7 @@
 //! group will have changed, and their rows are collected. Nothing here writes, and nothing is answered before the
 //! commit: also a refusal may rest on a row that is not durable yet.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use actors::account::{Account, AccountField, Login};
 use actors::entry::{Batch, Head, Row};
@@ -191,11 +191,16 @@ impl<'a> Group<'a> {
         if head.tail != append.base || head.epoch > append.epoch {
             return Err(AppendError::Stale { head });
         }
-        for (version, Sealed { key, value }) in append.projections {
-            // What is above the tail is newer than any row of this log; only an older one has to be compared.
-            if version > append.base || self.version(&key)?.is_none_or(|stands| stands <= version) {
-                self.set_bytes(Space::Rows, key, Some(value));
+        // What is above the tail is newer than any row of this log; only an older one has to be compared. All are read
+        // before the first is set: an append that is refused halfway must leave nothing behind.
+        let mut newest = Vec::with_capacity(append.projections.len());
+        for (version, row) in append.projections {
+            if version > append.base || self.version(&row.key)?.is_none_or(|stands| stands <= version) {
+                newest.push(row);
             }
+        }
+        for Sealed { key, value } in newest {
+            self.set_bytes(Space::Rows, key, Some(value));
         }
         self.rows.extend(append.entries.into_iter().map(|row| (Space::Entries, row.key, Some(row.value))));
         self.set(Key::Head(append.log), &append.after);
@@ -225,19 +230,22 @@ impl<'a> Group<'a> {
     }
 
     fn raise(&mut self, conversation: ConversationId, raised: Vec<(UserId, Marks)>) -> Result<Vec<Marks>, StoreError> {
-        let mut stand = Vec::with_capacity(raised.len());
-        for (user, marks) in raised {
-            let key = Key::Marks(user, conversation);
-            let before = self.get::<Marks>(key)?.unwrap_or_default();
-            let mut after = before.raise_to(marks);
-            if after != before {
-                self.set(key, &after);
-            }
-            let own = self.get::<Projected<Pos>>(Key::Own(user, conversation))?;
-            after.badge = after.badge.max(own.map(|own| own.row).unwrap_or_default());
-            stand.push(after);
+        let mut stand = BTreeMap::new();
+        for (user, _) in &raised {
+            let marks = self.get::<Marks>(Key::Marks(*user, conversation))?.unwrap_or_default();
+            let own = self.get::<Projected<Pos>>(Key::Own(*user, conversation))?;
+            stand.insert(*user, (marks, own.map(|own| own.row).unwrap_or_default()));
         }
-        Ok(stand)
+        let mut after = Vec::with_capacity(raised.len());
+        for (user, marks) in raised {
+            let (stands, own) = stand.get_mut(&user).expect("it was read above");
+            let before = std::mem::replace(stands, stands.raise_to(marks));
+            after.push(Marks { badge: stands.badge.max(*own), ..*stands });
+            if *stands != before {
+                self.set(Key::Marks(user, conversation), stands);
+            }
+        }
+        Ok(after)
     }
 
     fn draw(&mut self, sequence: Sequence, count: u64) -> Result<Block, StoreError> {

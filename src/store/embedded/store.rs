@@ -160,7 +160,8 @@ impl EmbeddedStore {
         let writer = std::thread::Builder::new().name("store-writer".to_owned()).spawn(|| writer.run()).map_err(io)?;
         let patience = options.limits.time(Limit::CommitWatchdog);
         let watched = Arc::clone(&shared);
-        let watchdog = ticker("store-watchdog", patience / 4, move |_| watched.watch(patience)).map_err(io)?;
+        let watchdog =
+            ticker("store-watchdog", (patience / 4).max(Duration::from_millis(1)), move |_| watched.watch(patience)).map_err(io)?;
         let witness = witness_thread(Arc::clone(&shared), witness).map_err(io)?;
         let threads = Mutex::new(Threads { writer: Some(writer), tickers: vec![watchdog, witness] });
         Ok(Self { shared, requests: Some(requests), readers: Arc::new(Semaphore::new(READS_AT_WORK)), threads })
@@ -387,7 +388,7 @@ impl MemberStore for EmbeddedStore {
     }
 
     fn listed(&self, user: UserId, after: Option<ConversationId>, limit: usize) -> Answer<'_, Vec<ConversationId>> {
-        Box::pin(self.read(limit, move |shared| reads::listed(shared, user, after, limit)))
+        Box::pin(self.read(usize::MAX, move |shared| reads::listed(shared, user, after, limit)))
     }
 
     fn marks<'a>(&'a self, user: UserId, conversations: &'a [ConversationId]) -> Answer<'a, Vec<Marks>> {

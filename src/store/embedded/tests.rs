@@ -133,6 +133,18 @@ async fn a_format_that_is_damaged_or_gone_says_so() {
     }
 }
 
+#[tokio::test]
+async fn a_database_that_is_gone_is_not_made_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    drop(open(folder.path()));
+    std::fs::remove_dir_all(folder.path().join("store")).expect("removed");
+    for _ in 0..2 {
+        let refusal = refused(folder.path());
+        assert!(matches!(refusal, OpenError::Damaged { .. }), "{refusal}");
+        assert!(refusal.to_string().contains("the database is gone"), "{refusal}");
+    }
+}
+
 /// Every file of the folder but the lock, by turns gone, cut short or overwritten: never a panic, and never a store
 /// that forgot its messages without saying so.
 #[tokio::test]
