@@ -168,3 +168,25 @@ fn take(ledger: &mut Ledger, conv: &str, key: &str, reply: Result<Value, Refusal
         }
     }
 }
+
+/// The judge is tested itself: what it must find, it finds.
+#[test]
+fn the_judge_finds_a_lost_a_doubled_and_a_moved_message_and_a_gap() {
+    let entry = |seq: u64, key: &str| json!({"conv": "d1-2", "seq": seq, "id": 4_095 + seq, "at": 7, "pos": seq, "kind": "message", "from": 1, "key": key});
+    let mut ledger = Ledger::default();
+    ledger.acked("d1-2", "a", &entry(1, "a"));
+    ledger.acked("d1-2", "b", &entry(2, "b"));
+    let passes = |log: &[Value]| {
+        let judged = std::panic::catch_unwind(|| {
+            check_dense("d1-2", 1, log);
+            ledger.judge("d1-2", log);
+        });
+        judged.is_ok()
+    };
+    assert!(passes(&[entry(1, "a"), entry(2, "b"), entry(3, "never acknowledged")]), "a sound log");
+    assert!(!passes(&[entry(1, "a")]), "lost");
+    assert!(!passes(&[entry(1, "a"), entry(2, "b"), entry(3, "b")]), "doubled");
+    assert!(!passes(&[entry(1, "b"), entry(2, "a")]), "moved");
+    assert!(!passes(&[entry(1, "a"), entry(3, "b")]), "a gap");
+    assert!(!passes(&[entry(1, "a"), entry(2, "b"), entry(3, "c"), entry(4, "c")]), "doubled without an ack");
+}
