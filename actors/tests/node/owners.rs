@@ -134,7 +134,7 @@ async fn a_change_of_members_that_was_given_up_does_not_hold_up_what_follows() {
     restarted.store.set_faults(Box::new(|call| (call == Call::Claim).then_some(Fault::Before)));
     let removal = ann.send(remove(group, "r", 2));
     tokio::time::sleep(Duration::from_secs(1)).await;
-    restarted.clock.advance(Duration::from_secs(60));
+    restarted.clock.advance(Duration::from_mins(1));
     assert!(matches!(ann.answer(removal).await, Err(Rejected::Unavailable { .. })));
     restarted.store.set_faults(Box::new(|_| None));
     assert_eq!(ann.post(group, "k", "x").await.seq.get(), 2);
