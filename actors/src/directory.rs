@@ -102,9 +102,9 @@ impl Directory {
         removed
     }
 
-    /// Every session, for a drain.
+    /// Every session, for a drain; by user, so that the order is no chance.
     pub(crate) fn all_sessions(&self) -> Vec<Arc<Session>> {
-        self.users.iter().flat_map(|slot| slot.sessions.to_vec()).collect()
+        by_key(self.users.iter().map(|slot| (*slot.key(), slot.sessions.to_vec()))).into_iter().flatten().collect()
     }
 
     // ── presence ──
@@ -226,9 +226,9 @@ impl Directory {
         self.conversations.remove_if(&id, |_, slot| slot.actor.get_id() == actor);
     }
 
-    /// The actors of all awake conversations.
+    /// The actors of all awake conversations, in the order of their ids.
     pub(crate) fn conversations(&self) -> Vec<ActorRef<ConversationMail>> {
-        self.conversations.iter().map(|slot| slot.actor.clone()).collect()
+        by_key(self.conversations.iter().map(|slot| (*slot.key(), slot.actor.clone())))
     }
 
     /// The actor of a conversation, if it is awake.
@@ -270,9 +270,9 @@ impl Directory {
         self.homes.remove_if(&user, |_, ours| ours.get_id() == actor);
     }
 
-    /// The actors of all awake homes.
+    /// The actors of all awake homes, in the order of their users.
     pub(crate) fn homes(&self) -> Vec<ActorRef<home::mail::Mail>> {
-        self.homes.iter().map(|slot| slot.value().clone()).collect()
+        by_key(self.homes.iter().map(|slot| (*slot.key(), slot.value().clone())))
     }
 
     /// A user's actor, if there is one.
@@ -289,6 +289,13 @@ impl Directory {
     pub(crate) fn actors(&self) -> [(ActorKind, usize); 3] {
         [(ActorKind::User, self.users.len()), (ActorKind::Conversation, self.conversations.len()), (ActorKind::Home, self.homes.len())]
     }
+}
+
+/// Values in the order of their keys: a map's own order differs from run to run.
+fn by_key<K: Ord, V>(pairs: impl Iterator<Item = (K, V)>) -> Vec<V> {
+    let mut pairs: Vec<_> = pairs.collect();
+    pairs.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    pairs.into_iter().map(|(_, value)| value).collect()
 }
 
 /// Starts an actor under the supervisor of its shard; `None` while the node stops.

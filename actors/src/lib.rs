@@ -37,3 +37,5 @@ mod directory;
 pub mod node;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+#[cfg(feature = "planted-bugs")]
+pub mod planted;

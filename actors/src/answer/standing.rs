@@ -28,6 +28,10 @@ impl Standing {
 /// The standing of a viewer, or the refusal that a stranger gets.
 pub(super) async fn of(node: &Node, viewer: UserId, conversation: ConversationId) -> Result<Standing, Rejected> {
     let store = &node.world().store;
+    // The head before the place: who is a member after the head was read may read up to that head. The other way round
+    // somebody removed in between would be shown what came after the removal.
+    let log = [LogId::Conversation(conversation)];
+    let head = store.heads(&log).await.map_err(unavailable)?.pop().unwrap_or_default();
     let place = match conversation {
         ConversationId::Direct(pair) => {
             policy::may(viewer, Deed::Read, On::Direct(pair))?;
@@ -39,8 +43,6 @@ pub(super) async fn of(node: &Node, viewer: UserId, conversation: ConversationId
             place
         }
     };
-    let log = [LogId::Conversation(conversation)];
-    let head = store.heads(&log).await.map_err(unavailable)?.pop().unwrap_or_default();
     let readable = place.and_then(|place| place.until).map_or(head.tail, |until| until.min(head.tail));
     Ok(Standing { head, readable, place })
 }

@@ -62,6 +62,12 @@ async fn resume(node: &Node, log: LogId, head: &Head, readable: Seq, cursor: Cur
     if cursor.seq > readable {
         return Ok(Resumed::Reset(ResetReason::Ahead));
     }
+    #[cfg(feature = "planted-bugs")]
+    let cursor = if crate::planted::is(crate::planted::Plant::ResumeOffByOne) && cursor.seq < readable {
+        Cursor { seq: cursor.seq.next(), ..cursor }
+    } else {
+        cursor
+    };
     let missing = readable.get() - cursor.seq.get();
     let room = budget.each.min(budget.left);
     if usize::try_from(missing).is_ok_and(|missing| missing <= room) {

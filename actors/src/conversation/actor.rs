@@ -74,8 +74,12 @@ pub(crate) struct Running {
     state: Option<Conversation>,
     busy: Busy,
     backlog: VecDeque<Box<Request>>,
-    /// The request that is being prepared.
-    preparing: Option<Box<Request>>,
+    /// The request that is being prepared, and which load of the log it was judged by.
+    preparing: Option<(Box<Request>, u64)>,
+    /// How often a load was begun; an answer to an earlier one is of no use.
+    loads: u64,
+    /// The tail that the state was loaded at: what stands up to there is in it.
+    loaded_at: Seq,
     /// Whether the users of a direct conversation know of it.
     introduced: bool,
     marks: Gathered,
@@ -104,6 +108,8 @@ impl Actor for ConversationActor {
             busy: Busy::No,
             backlog: VecDeque::new(),
             preparing: None,
+            loads: 0,
+            loaded_at: Seq::ZERO,
             introduced: false,
             marks: Gathered::default(),
             held: Vec::new(),
@@ -122,8 +128,8 @@ impl Actor for ConversationActor {
                 let outcomes = running.scribe.handle(mail);
                 running.act_on(outcomes);
             }
-            Mail::Loaded(answer) => running.loaded(answer),
-            Mail::KeysLoaded(answer) => running.keys_loaded(answer),
+            Mail::Loaded(nth, answer) => running.loaded(nth, answer),
+            Mail::KeysLoaded(tail, answer) => running.keys_loaded(tail, answer),
             Mail::Prepared(answer) => running.prepared(answer),
             Mail::Positioned(request, answer) => running.positioned(request, answer),
             Mail::FlushMarks => running.flush_marks(),
@@ -191,6 +197,10 @@ impl Running {
                 Outcome::GaveUp(drafts) => {
                     self.forget();
                     settle_all(drafts, &Rejected::Unknown);
+                    // What was sent later must not be stored before it (P20).
+                    for request in self.backlog.drain(..) {
+                        request.reply.settle(Err(Rejected::Unknown));
+                    }
                 }
                 Outcome::Frozen(_, drafts) => {
                     self.forget();
@@ -205,19 +215,20 @@ impl Running {
         }
     }
 
-    /// Drafts that another owner may have overtaken go back to the front of the backlog, as the requests they were.
+    /// Another owner may have stored what these ask for, or changed who may: they are the requests again that they were,
+    /// repetitions too, before all others.
     fn again(&mut self, drafts: Vec<Draft>) {
         self.unblock(Busy::Changing);
         for draft in drafts.into_iter().rev() {
             let Draft { author: user, client_key, act, arrived, waiter } = draft;
-            let scribe::Waiter { origin, mut replies, permit } = waiter;
-            if replies.is_empty() {
-                continue;
-            }
-            let (reply, repeated) = (replies.remove(0), replies);
-            match state::command(self.id, client_key, act) {
-                Some(command) => self.backlog.push_front(Box::new(Request { user, origin, command, arrived, permit, reply, repeated })),
-                None => reply.settle(Err(Rejected::Internal)),
+            let Some(command) = state::command(self.id, client_key, act) else { continue };
+            let scribe::Waiter { origin, replies, mut permit } = waiter;
+            let requests: Vec<_> = replies
+                .into_iter()
+                .map(|reply| Box::new(Request { user, origin, command: command.clone(), arrived, permit: permit.take(), reply }))
+                .collect();
+            for request in requests.into_iter().rev() {
+                self.backlog.push_front(request);
             }
         }
     }
@@ -238,20 +249,28 @@ impl Running {
     // ── loading ──
 
     fn load(&mut self, head: Head) {
-        self.busy = Busy::Loading;
-        let (node, id, fate) = (self.node.clone(), self.id, self.scribe.fate_span());
-        let lost = Mail::Loaded(Err(StoreError::Unavailable("the load was lost".to_owned())));
+        match self.busy {
+            Busy::No | Busy::Loading | Busy::Changing => self.busy = Busy::Loading,
+            Busy::LoadingKeys | Busy::Preparing => {} // its end finds the log loaded anew, or waits for that
+        }
+        self.loads += 1;
+        let (node, id, fate, nth) = (self.node.clone(), self.id, self.scribe.fate_span(), self.loads);
+        let lost = Mail::Loaded(nth, Err(StoreError::Unavailable("the load was lost".to_owned())));
         task::tie(&self.myself, lost, async move {
             let deadline = node.world().limits.time(Limit::StoreDeadline);
-            Mail::Loaded(within(deadline, load(&node, id, head, fate)).await.map(Box::new))
+            Mail::Loaded(nth, within(deadline, load(&node, id, head, fate)).await.map(Box::new))
         });
     }
 
-    fn loaded(&mut self, answer: Result<Box<Loaded>, StoreError>) {
+    fn loaded(&mut self, nth: u64, answer: Result<Box<Loaded>, StoreError>) {
+        if nth != self.loads {
+            return; // the log was opened anew meanwhile: what was read then may be older than what is known now
+        }
         self.unblock(Busy::Loading);
         match answer {
             Ok(loaded) => {
                 let Loaded { members, recent, fate } = *loaded;
+                self.loaded_at = self.scribe.head().tail;
                 self.introduced = !self.scribe.head().is_new();
                 self.state = Some(Conversation::new(self.id, members, &self.node.world().limits));
                 let took = self.node.now().since(self.opened_at);
@@ -278,16 +297,17 @@ impl Running {
         let limits = &self.node.world().limits;
         let (id, tail, window, deadline) =
             (self.id, self.scribe.head().tail, limits.count(Limit::KeyWindow), limits.time(Limit::StoreDeadline));
-        let lost = Mail::KeysLoaded(Err(StoreError::Unavailable("the load was lost".to_owned())));
+        let lost = Mail::KeysLoaded(tail, Err(StoreError::Unavailable("the load was lost".to_owned())));
         task::tie(&self.myself, lost, async move {
             let call = newest(&*store, LogId::Conversation(id), tail, window);
-            Mail::KeysLoaded(within(deadline, call).await)
+            Mail::KeysLoaded(tail, within(deadline, call).await)
         });
     }
 
-    fn keys_loaded(&mut self, answer: Result<Vec<Entry>, StoreError>) {
+    fn keys_loaded(&mut self, tail: Seq, answer: Result<Vec<Entry>, StoreError>) {
         self.unblock(Busy::LoadingKeys);
         match answer {
+            Ok(_) if !self.scribe.is_loaded() || self.scribe.head().tail != tail => {} // of a state that has passed: asked for again
             Ok(rows) => {
                 self.node.world().telemetry.count(Count::KeysLoaded, rows.len() as u64);
                 let now = self.node.now();
@@ -376,9 +396,9 @@ impl Running {
     }
 
     fn offer(&mut self, request: Box<Request>, act: Act, client_key: ClientKey) {
-        let Request { user, origin, arrived, permit, reply, repeated, .. } = *request;
-        let replies = std::iter::once(reply).chain(repeated).collect();
-        self.scribe.offer(Draft { author: user, client_key, act, arrived, waiter: scribe::Waiter { origin, replies, permit } });
+        let Request { user, origin, arrived, permit, reply, .. } = *request;
+        let waiter = scribe::Waiter { origin, replies: vec![reply], permit };
+        self.scribe.offer(Draft { author: user, client_key, act, arrived, waiter });
     }
 
     /// A change of members: alone in its batch, after everything before it, before everything after it.
@@ -426,7 +446,7 @@ impl Running {
             ConversationId::Direct(pair) => vec![pair.low(), pair.high()],
             ConversationId::Group(_) => members,
         };
-        self.preparing = Some(request);
+        self.preparing = Some((request, self.loads));
         let (node, id, tail) = (self.node.clone(), self.id, self.scribe.head().tail);
         task::tie(&self.myself, Mail::Prepared(Err(Rejected::Unavailable { after: RETRY_AFTER })), async move {
             Mail::Prepared(introduce(&node, id, tail, users).await)
@@ -435,9 +455,13 @@ impl Running {
 
     fn prepared(&mut self, answer: Result<(), Rejected>) {
         self.unblock(Busy::Preparing);
-        let Some(request) = self.preparing.take() else { return };
+        let Some((request, loads)) = self.preparing.take() else { return };
         if let Err(rejected) = answer {
             return request.reply.settle(Err(rejected));
+        }
+        if loads != self.loads || self.state.is_none() || !self.scribe.is_loaded() {
+            // Another owner may have written since it was judged.
+            return self.backlog.push_front(request);
         }
         if let Command::Post { client_key, content, .. } = &request.command {
             self.introduced = true;
@@ -497,7 +521,17 @@ impl Running {
         let event = Event::Entry { conversation: self.id, incarnation: batch.after.incarnation, entry: Arc::clone(entry) };
         let held = Held::new(event, entry.author, origin);
         let Some(state) = &mut self.state else { return };
+        // A batch of ours that had landed before the log was loaded anew is in the state, and what came after it too.
+        let is_news = entry.seq > self.loaded_at;
         match &entry.act {
+            Act::Left { member } if !is_news => {
+                let member = *member;
+                self.held.push(held);
+                self.vanish(member, entry.seq);
+            }
+            Act::Message(_) | Act::Created { .. } | Act::Joined { .. } | Act::Appeared { .. } | Act::Vanished { .. } if !is_news => {
+                self.held.push(held);
+            }
             Act::Message(_) => {
                 self.marks.wrote(entry.author, entry.pos);
                 self.held.push(held);
@@ -684,10 +718,13 @@ impl Running {
     // ── sleep and drain ──
 
     fn tick(&mut self) {
-        let limits = &self.node.world().limits;
+        let limits = Arc::clone(&self.node.world().limits);
         let now = self.node.now();
         let before = Timestamp(now.0.saturating_sub(i64::try_from(limits.time(Limit::UnknownRetry).as_micros()).unwrap_or(i64::MAX)));
         settle_all(self.scribe.expire(before), &Rejected::Unavailable { after: RETRY_AFTER });
+        if !self.scribe.is_busy() {
+            self.unblock(Busy::Changing); // what it was waiting for may just have been given up
+        }
         let idle = self.is_settled() && now.since(self.used_at) >= limits.time(Limit::IdleSleep);
         if idle && !self.asleep {
             self.asleep = true;

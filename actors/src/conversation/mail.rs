@@ -4,7 +4,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::command::Command;
 use crate::entry::Entry;
-use crate::id::{Pos, SessionId, UserId};
+use crate::id::{Pos, Seq, SessionId, UserId};
 use crate::log::owner::LogMail;
 use crate::rejected::Rejected;
 use crate::session::Reply;
@@ -29,8 +29,6 @@ pub(crate) struct Request {
     pub permit: Option<OwnedSemaphorePermit>,
     /// The way back.
     pub reply: Reply,
-    /// The ways back of repetitions that came while the first was on its way.
-    pub repeated: Vec<Reply>,
 }
 
 /// What depends on the head, read from the store.
@@ -51,10 +49,10 @@ pub(crate) enum Mail {
     Request(Box<Request>),
     /// The log's own business.
     Log(LogMail),
-    /// What depends on the head was read.
-    Loaded(Result<Box<Loaded>, StoreError>),
-    /// More rows for the client keys were read.
-    KeysLoaded(Result<Vec<Entry>, StoreError>),
+    /// What depends on the head was read, by the load of this number.
+    Loaded(u64, Result<Box<Loaded>, StoreError>),
+    /// More rows for the client keys were read, up to this tail.
+    KeysLoaded(Seq, Result<Vec<Entry>, StoreError>),
     /// The conversation was made findable for whom it concerns, or may not be.
     Prepared(Result<(), Rejected>),
     /// The position at a mark's seq was read.

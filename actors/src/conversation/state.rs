@@ -62,6 +62,8 @@ impl Conversation {
     fn gather_audience(&mut self) {
         self.audience = match &self.members {
             Members::Direct(pair) => vec![pair.low(), pair.high()],
+            #[cfg(feature = "planted-bugs")]
+            Members::Group { places, .. } if crate::planted::is(crate::planted::Plant::FanOutUnchecked) => places.keys().copied().collect(),
             Members::Group { places, .. } => places.iter().filter(|(_, place)| place.is_current()).map(|(user, _)| *user).collect(),
             Members::NoGroup => vec![],
         };

@@ -55,6 +55,8 @@ pub(crate) struct Running {
     myself: ActorRef<Mail>,
     scribe: Scribe<Mail>,
     loading: bool,
+    /// How often a load was begun; an answer to an earlier one is of no use.
+    loads: u64,
     backlog: VecDeque<Wish>,
     /// Who waits for the entry under a key.
     noted: HashMap<ClientKey, Vec<Noted>>,
@@ -80,6 +82,7 @@ impl Actor for HomeActor {
             user,
             myself,
             loading: false,
+            loads: 0,
             backlog: VecDeque::new(),
             noted: HashMap::new(),
             creating: HashMap::new(),
@@ -101,8 +104,8 @@ impl Actor for HomeActor {
                 let outcomes = running.scribe.handle(mail);
                 running.act_on(outcomes);
             }
-            Mail::Loaded(answer) => running.loaded(answer),
-            Mail::KeysLoaded(answer) => running.keys_loaded(answer),
+            Mail::Loaded(nth, answer) => running.loaded(nth, answer),
+            Mail::KeysLoaded(tail, answer) => running.keys_loaded(tail, answer),
             Mail::Tick => running.tick(),
             Mail::Drain(done) => running.draining.push(done),
             #[expect(clippy::panic, reason = "the hook that tests recovery: it must look like a bug")]
@@ -157,12 +160,21 @@ impl Running {
     }
 
     fn refuse_backlog(&mut self, rejected: &Rejected) {
-        for wish in self.backlog.drain(..) {
+        for wish in std::mem::take(&mut self.backlog) {
             match wish {
-                Wish::Note(_, Some(noted)) => drop(noted.send(Err(rejected.clone()))),
-                Wish::Note(_, None) => {}
+                Wish::Note(note, noted) => {
+                    self.refuse_note(&note.client_key, noted, rejected);
+                    self.refuse_creations(&note.client_key, rejected);
+                }
                 Wish::Create(request) => request.reply.settle(Err(rejected.clone())),
             }
+        }
+    }
+
+    /// Tells all who wait for the note under a key, and this one.
+    fn refuse_note(&mut self, key: &ClientKey, noted: Option<Noted>, rejected: &Rejected) {
+        for noted in self.noted.remove(key).into_iter().flatten().chain(noted) {
+            drop(noted.send(Err(rejected.clone())));
         }
     }
 
@@ -231,7 +243,11 @@ impl Running {
 
     fn drawn(&mut self, key: ClientKey, answer: Result<GroupId, StoreError>) {
         match answer {
-            Ok(group) => self.offer(Act::Appeared { conversation: ConversationId::Group(group) }, key),
+            // Through the backlog: another owner may have stored the creation while the number was drawn.
+            Ok(group) => {
+                let note = Note { act: Act::Appeared { conversation: ConversationId::Group(group) }, client_key: key };
+                self.backlog.push_front(Wish::Note(note, None));
+            }
             Err(_) => self.refuse_creations(&key, &Rejected::Unavailable { after: RETRY_AFTER }),
         }
     }
@@ -272,6 +288,7 @@ impl Running {
                     self.loading = false;
                     self.refuse(&drafts, &Rejected::Frozen);
                 }
+                // Another owner may have stored the same: they are wishes again, before all others.
                 Outcome::Again(drafts) => {
                     for Draft { client_key, act, .. } in drafts.into_iter().rev() {
                         self.backlog.push_front(Wish::Note(Note { act, client_key }, None));
@@ -299,17 +316,16 @@ impl Running {
 
     fn refuse(&mut self, drafts: &[Draft], rejected: &Rejected) {
         for draft in drafts {
-            for noted in self.noted.remove(&draft.client_key).into_iter().flatten() {
-                drop(noted.send(Err(rejected.clone())));
-            }
+            self.refuse_note(&draft.client_key, None, rejected);
             self.refuse_creations(&draft.client_key, rejected);
         }
     }
 
     fn load(&mut self, head: Head) {
         self.loading = true;
-        let (node, log, fate) = (self.node.clone(), LogId::User(self.user), self.scribe.fate_span());
-        let lost = Mail::Loaded(Err(StoreError::Unavailable("the load was lost".to_owned())));
+        self.loads += 1;
+        let (node, log, fate, nth) = (self.node.clone(), LogId::User(self.user), self.scribe.fate_span(), self.loads);
+        let lost = Mail::Loaded(nth, Err(StoreError::Unavailable("the load was lost".to_owned())));
         task::tie(&self.myself, lost, async move {
             let (store, limits) = (&node.world().store, &node.world().limits);
             let call = async {
@@ -320,11 +336,14 @@ impl Running {
                 };
                 Ok((recent, fate))
             };
-            Mail::Loaded(within(limits.time(Limit::StoreDeadline), call).await)
+            Mail::Loaded(nth, within(limits.time(Limit::StoreDeadline), call).await)
         });
     }
 
-    fn loaded(&mut self, answer: Result<(Vec<Entry>, Vec<Entry>), StoreError>) {
+    fn loaded(&mut self, nth: u64, answer: Result<(Vec<Entry>, Vec<Entry>), StoreError>) {
+        if nth != self.loads {
+            return; // the log was opened anew meanwhile
+        }
         self.loading = false;
         match answer {
             Ok((recent, fate)) => {
@@ -347,16 +366,17 @@ impl Running {
         let (store, log, tail) = (Arc::clone(&self.node.world().store), LogId::User(self.user), self.scribe.head().tail);
         let limits = &self.node.world().limits;
         let (window, deadline) = (limits.count(Limit::KeyWindow), limits.time(Limit::StoreDeadline));
-        let lost = Mail::KeysLoaded(Err(StoreError::Unavailable("the load was lost".to_owned())));
+        let lost = Mail::KeysLoaded(tail, Err(StoreError::Unavailable("the load was lost".to_owned())));
         task::tie(&self.myself, lost, async move {
             let call = newest(&*store, log, tail, window);
-            Mail::KeysLoaded(within(deadline, call).await)
+            Mail::KeysLoaded(tail, within(deadline, call).await)
         });
     }
 
-    fn keys_loaded(&mut self, answer: Result<Vec<Entry>, StoreError>) {
+    fn keys_loaded(&mut self, tail: Seq, answer: Result<Vec<Entry>, StoreError>) {
         self.loading = false;
         match answer {
+            Ok(_) if !self.scribe.is_loaded() || self.scribe.head().tail != tail => {} // of a state that has passed: asked for again
             Ok(rows) => {
                 let now = self.node.now();
                 self.scribe.keys().load(&rows, true, now);

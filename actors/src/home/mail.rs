@@ -57,10 +57,10 @@ pub(crate) enum Mail {
     Found(Box<Request>, Result<Option<Entry>, StoreError>),
     /// The log's own business.
     Log(LogMail),
-    /// The newest rows were read, oldest first, and those of a fenced batch.
-    Loaded(Result<(Vec<Entry>, Vec<Entry>), StoreError>),
-    /// More rows for the keys were read.
-    KeysLoaded(Result<Vec<Entry>, StoreError>),
+    /// The newest rows were read, oldest first, and those of a fenced batch, by the load of this number.
+    Loaded(u64, Result<(Vec<Entry>, Vec<Entry>), StoreError>),
+    /// More rows for the keys were read, up to this tail.
+    KeysLoaded(Seq, Result<Vec<Entry>, StoreError>),
     /// From time to time.
     Tick,
     /// Settle what is in flight, then say so.

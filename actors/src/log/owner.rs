@@ -14,7 +14,7 @@ use crate::content::ClientKey;
 use crate::entry::{Act, Batch, Entry, Head, Projection, Row};
 use crate::id::{BUCKET_SEQS, BatchId, Bucket, Epoch, Incarnation, MessageId, NUMBER_MAX, Pos, Segment, Seq, UserId};
 use crate::limits::{Limit, Limits};
-use crate::log::keys::{Digest, Keys};
+use crate::log::keys::{Digest, Keys, Known};
 use crate::log::machine::{Effect, Input, Log};
 use crate::store::{AppendError, StoreError};
 use crate::telemetry::Count;
@@ -77,7 +77,7 @@ pub enum Outcome<W> {
     Opened(Head),
     /// These are durable, in this order: acknowledge, then announce.
     Committed(Arc<Batch>, Vec<Draft<W>>),
-    /// Nobody knows whether these are stored: say so.
+    /// Nobody knows whether the first of these are stored, and the others must not overtake them: say so to all.
     GaveUp(Vec<Draft<W>>),
     /// The log is frozen, for this reason; these were refused.
     Frozen(String, Vec<Draft<W>>),
@@ -108,8 +108,10 @@ pub struct Owner<W> {
     flying: Vec<Draft<W>>,
     /// A fenced batch whose rows have not been looked up yet (F3).
     fate: Option<Arc<Batch>>,
-    segment: Option<Segment>,
-    numbering: bool,
+    /// A segment for the bucket that opens next.
+    segment: Option<(Bucket, Segment)>,
+    /// For which bucket a segment is being drawn.
+    numbering: Option<Bucket>,
     loaded: bool,
 }
 
@@ -123,7 +125,7 @@ impl<W> Owner<W> {
             flying: Vec::new(),
             fate: None,
             segment: None,
-            numbering: false,
+            numbering: None,
             loaded: false,
         }
     }
@@ -180,17 +182,21 @@ impl<W> Owner<W> {
     pub fn loaded(&mut self, recent: &[Entry], fate: &[Entry], now: Timestamp) -> Vec<Step<W>> {
         self.keys.load(recent, false, now);
         self.loaded = true;
-        let mut steps = Vec::new();
-        let mut again = std::mem::take(&mut self.flying);
-        if let Some(batch) = self.fate.take() {
-            let landed = batch.entries.len() == fate.len() && batch.entries.iter().zip(fate).all(|(ours, theirs)| **ours == *theirs);
-            if landed {
-                steps.push(Step::Outcome(Outcome::Committed(batch, std::mem::take(&mut again))));
+        let (mut steps, mut again) = (Vec::new(), std::mem::take(&mut self.flying));
+        if let Some(batch) = self.fate.take()
+            && batch.entries.len() == fate.len()
+            && batch.entries.iter().zip(fate).all(|(ours, theirs)| **ours == *theirs)
+        {
+            for entry in &batch.entries {
+                if let Known::Reserved(_) = self.keys.look_up(entry.author, &entry.client_key) {
+                    self.keys.settle(entry);
+                }
             }
+            steps.push(Step::Outcome(Outcome::Committed(batch, std::mem::take(&mut again))));
         }
         again.extend(self.waiting.drain(..));
-        self.release(&again);
         if !again.is_empty() {
+            self.release(&again);
             steps.push(Step::Outcome(Outcome::Again(again)));
         }
         steps
@@ -236,9 +242,9 @@ impl<W> Owner<W> {
             LogMail::Appended(answer) => self.step(Input::Appended(answer), now),
             LogMail::Rested => self.step(Input::Rested, now),
             LogMail::Numbered(answer) => {
-                self.numbering = false;
-                if let Ok(segment) = answer {
-                    self.segment = Some(segment);
+                let bucket = self.numbering.take();
+                if let (Ok(segment), Some(bucket)) = (&answer, bucket) {
+                    self.segment = Some((bucket, *segment));
                     return vec![];
                 }
                 let refused: Vec<_> = self.waiting.drain(..).collect();
@@ -264,11 +270,15 @@ impl<W> Owner<W> {
             return if self.log.is_in_flight() { vec![] } else { self.step(Input::Want, now) };
         }
         let next = self.head().tail.next();
+        let above = self.head().segment;
+        // One that was drawn before another owner went on may be another bucket's, or too low by now (N4).
+        self.segment = self.segment.filter(|(bucket, segment)| *bucket == next.bucket() && *segment > above);
         if next.offset() == 0 && self.segment.is_none() {
-            if std::mem::replace(&mut self.numbering, true) {
+            if self.numbering.is_some() {
                 return vec![];
             }
-            return vec![Step::Order(Order::Number { bucket: next.bucket(), above: self.head().segment })];
+            self.numbering = Some(next.bucket());
+            return vec![Step::Order(Order::Number { bucket: next.bucket(), above })];
         }
         let batch = self.next_batch(limits, now, draw, project);
         self.step(Input::Propose(Arc::new(batch)), now)
@@ -287,7 +297,7 @@ impl<W> Owner<W> {
         let bytes_max = limits.count(Limit::BatchBytes);
         let mut head = base;
         if offset == 0 {
-            head.segment = self.segment.take().expect("a bucket is opened only with a segment");
+            (_, head.segment) = self.segment.take().expect("a bucket is opened only with a segment");
         }
         if base.is_new() {
             head.incarnation = incarnation(draw());
@@ -327,7 +337,10 @@ impl<W> Owner<W> {
             Effect::ClaimLost => steps.push(Step::Count(Count::ClaimsLost)),
             Effect::Unknown => steps.push(Step::Count(Count::AppendsUnknown)),
             Effect::ConflictSameEpoch => steps.push(Step::Count(Count::ConflictsSameEpoch)),
-            Effect::Opened(head) => steps.push(Step::Outcome(Outcome::Opened(head))),
+            Effect::Opened(head) => {
+                self.lose();
+                steps.push(Step::Outcome(Outcome::Opened(head)));
+            }
             Effect::Committed => {
                 let batch = self.in_flight();
                 for entry in &batch.entries {
@@ -344,7 +357,8 @@ impl<W> Owner<W> {
                 }
             }
             Effect::GaveUp => {
-                let drafts = std::mem::take(&mut self.flying);
+                let mut drafts = std::mem::take(&mut self.flying);
+                drafts.extend(self.waiting.drain(..));
                 self.lose();
                 self.release(&drafts);
                 steps.push(Step::Outcome(Outcome::GaveUp(drafts)));

@@ -124,6 +124,11 @@ impl MemoryStore {
     pub fn set_readiness(&self, ready: Result<(), String>) {
         *self.ready.lock().expect("setting cannot panic") = ready;
     }
+    /// Writes a batch without any condition, over whatever stands there: to begin a log where a test wants it, and to
+    /// play a store that does not compare.
+    pub fn overwrite(&self, log: LogId, batch: &Batch) {
+        self.rows().overwrite(log, batch);
+    }
     /// Which bucket a segment was bound to.
     pub fn bound(&self, segment: Segment) -> Option<(LogId, Bucket)> {
         self.rows().segments.get(&segment).copied()
@@ -188,12 +193,17 @@ impl Rows {
         if stored.head.tail != batch.base || stored.head.epoch > batch.epoch {
             return Err(AppendError::Stale { head: stored.head });
         }
+        self.overwrite(log, batch);
+        Ok(())
+    }
+
+    fn overwrite(&mut self, log: LogId, batch: &Batch) {
+        let stored = self.logs.entry(log).or_default();
         stored.head = batch.after;
         stored.entries.extend(batch.entries.iter().map(|entry| (entry.seq, Entry::clone(entry))));
         for projection in &batch.projections {
             self.project(log, projection);
         }
-        Ok(())
     }
 
     fn project(&mut self, log: LogId, projection: &Projection) {

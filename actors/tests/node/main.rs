@@ -4,4 +4,5 @@ mod world;
 mod chat;
 mod groups;
 mod faults;
+mod owners;
 mod signals;

@@ -73,15 +73,19 @@ impl Stage {
             };
             store.put_account(account, 0).await.expect("a fresh store");
         }
-        Self::over(store, limits).await
+        Self::start(store, limits, 7).await
     }
 
     /// Another node over the same store: as after a restart, or a second owner.
     pub(crate) async fn over(store: Arc<MemoryStore>, limits: Limits) -> Self {
+        Self::start(store, limits, 8).await
+    }
+
+    async fn start(store: Arc<MemoryStore>, limits: Limits, seed: u64) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp(1_000_000_000)));
         let world = World {
             clock: clock.clone(),
-            random: Arc::new(SeededRandom::new(7)),
+            random: Arc::new(SeededRandom::new(seed)),
             store: store.clone(),
             credentials: Arc::new(NoCredentials),
             telemetry: Arc::new(Silent),
