@@ -10,4 +10,5 @@
 
 pub mod clock;
 pub mod memory;
+mod memory_archive;
 pub mod contract;
