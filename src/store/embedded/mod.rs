@@ -9,6 +9,7 @@
 //! | `records` | every stored value and its bytes |
 //! | `writer`, `group` | the one thread that writes; what one commit gathers |
 //! | `reads` | answers from a snapshot |
+//! | `archive` | everything as records, out and in |
 //! | [`stats`] | what the metrics show |
 //! | [`error`] | why a folder cannot be opened |
 //!
@@ -19,6 +20,7 @@
 pub mod error;
 pub mod stats;
 pub mod store;
+mod archive;
 mod folder;
 mod group;
 mod keys;
