@@ -29,7 +29,8 @@ async fn the_embedded_store_keeps_the_contract() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_store_holds_goes_over_to_the_other_and_back() {
     let folder = tempfile::tempdir().expect("a folder");
-    let open = |name: &str| EmbeddedStore::open(Options::new(folder.path().join(name), Box::new(|why| unreachable!("{why}")))).expect("new");
+    let open =
+        |name: &str| EmbeddedStore::open(Options::new(folder.path().join(name), Box::new(|why| unreachable!("{why}")))).expect("new");
     archive::everything_goes_over(&open("a"), &MemoryStore::new()).await;
     archive::everything_goes_over(&MemoryStore::new(), &open("b")).await;
     archive::everything_goes_over(&open("c"), &open("d")).await;

@@ -5,6 +5,9 @@ use clap::{Parser, Subcommand};
 pub mod serve;
 pub mod config;
 pub mod token;
+pub mod export;
+pub mod import;
+mod progress;
 pub mod version;
 
 /// A realtime chat server: durable before it acknowledges.
@@ -25,6 +28,10 @@ pub enum Command {
     Config(config::Arguments),
     /// Make access tokens with a node's key.
     Token(token::Arguments),
+    /// Write everything that is stored into one file.
+    Export(export::Arguments),
+    /// Take an export into a data folder.
+    Import(import::Arguments),
     /// Show the version.
     Version,
 }
@@ -37,6 +44,8 @@ impl Arguments {
             Some(Command::Serve(arguments)) => serve::run(&arguments),
             Some(Command::Config(arguments)) => config::run(&arguments),
             Some(Command::Token(arguments)) => token::run(&arguments),
+            Some(Command::Export(arguments)) => export::run(&arguments),
+            Some(Command::Import(arguments)) => import::run(&arguments),
             Some(Command::Version) => version::run(),
         }
     }

@@ -23,3 +23,4 @@ pub mod ending;
 pub mod heartbeat;
 pub mod drain;
 pub mod ops;
+pub mod export;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use actors::archive::Archive;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use axum::{Extension, Router};
 use http::StatusCode;
 use http::header;
 use hyper::server::conn::http1;
@@ -15,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::edge::doors::Doors;
+use crate::edge::export::{Exports, Peer};
 
 /// Connections of operators and their scrapers.
 const CONNECTIONS_MAX: usize = 64;
@@ -26,20 +28,20 @@ const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub type Refresh = Arc<dyn Fn() + Send + Sync>;
 
 /// Serves operators for as long as the task lives: they watch a drain too.
-pub async fn serve(listener: TcpListener, doors: Arc<Doors>, refresh: Refresh) {
-    let router = router(doors, refresh);
+pub async fn serve(listener: TcpListener, doors: Arc<Doors>, refresh: Refresh, archive: Arc<dyn Archive>) {
+    let router = router(doors, refresh, Exports::of(archive));
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let place = Arc::clone(&places).acquire_owned().await.expect("the places are never closed");
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept an operator's connection; trying again");
                 tokio::time::sleep(ERROR_PAUSE).await;
                 continue;
             }
         };
-        let service = TowerToHyperService::new(router.clone());
+        let service = TowerToHyperService::new(router.clone().layer(Extension(Peer(peer.ip()))));
         drop(tokio::spawn(async move {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -53,12 +55,13 @@ pub async fn serve(listener: TcpListener, doors: Arc<Doors>, refresh: Refresh) {
     }
 }
 
-fn router(doors: Arc<Doors>, refresh: Refresh) -> Router {
-    let watched = Arc::clone(&doors);
+fn router(doors: Arc<Doors>, refresh: Refresh, exports: Arc<Exports>) -> Router {
+    let (watched, node) = (Arc::clone(&doors), Arc::clone(&doors));
     Router::new()
         .route("/healthz", get(async || "the process runs\n"))
         .route("/readyz", get(async move || ready(&watched)))
         .route("/metrics", get(async move || expose(doors, refresh).await))
+        .route("/export", get(async move |Extension(peer)| exports.give(peer, node.node.world().clock.now()).await))
 }
 
 fn ready(doors: &Doors) -> (StatusCode, String) {

@@ -4,6 +4,7 @@
 //! What each kind of key means for an archive is said once, in [`archived`], and every walk goes through it: a kind
 //! that is added does not compile until it is decided, and a row under a key of no known kind stops an export.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use actors::account::{Account, Login};
@@ -14,12 +15,12 @@ use actors::store::{Answer, Marks, StoreError, Versioned};
 use fjall::{Iter, Readable, Slice};
 use tokio::sync::oneshot;
 
-use super::EmbeddedStore;
 use super::folder::Folder;
 use super::group::{Group, Request};
 use super::keys::{self, Key, Kind, Space};
 use super::reads;
 use super::records::{Damage, Projected, Stored};
+use super::{EmbeddedStore, OpenError};
 
 /// Bytes of values on one page of a snapshot.
 const PAGE_BYTES: usize = 1024 * 1024;
@@ -85,9 +86,7 @@ pub(super) fn record(kind: Kind, key: &[u8], value: &[u8]) -> Result<Option<Reco
             Record::Entry { log, entry: Box::new(Entry::unseal(key, value)?) }
         }
         Kind::Head => Record::Head { log: keys::log_of(key).ok_or(wrong)?, head: Head::unseal(key, value)? },
-        Kind::Sequence => {
-            Record::Sequence { sequence: keys::sequence_of(key).ok_or(wrong)?, last: u64::unseal(key, value)? }
-        }
+        Kind::Sequence => Record::Sequence { sequence: keys::sequence_of(key).ok_or(wrong)?, last: u64::unseal(key, value)? },
         Kind::Segment => {
             let (log, bucket) = <(LogId, Bucket)>::unseal(key, value)?;
             Record::Segment { segment: Segment(keys::number_of(key).ok_or(wrong)?), log, bucket }
@@ -234,6 +233,31 @@ impl Snapshot for Walk {
             self.records = (!some.is_empty()).then_some(records);
             Ok(some)
         })
+    }
+}
+
+/// A folder that no node uses, opened to be read: its starts are not counted, and no thread writes.
+pub struct Offline {
+    folder: Arc<Folder>,
+}
+
+/// For blocks that were read; a walk reads each once.
+const OFFLINE_CACHE_BYTES: u64 = 16 * 1024 * 1024;
+
+impl Offline {
+    /// Opens the store that must be in this folder.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        Ok(Self { folder: Arc::new(Folder::look(path, OFFLINE_CACHE_BYTES)?) })
+    }
+
+    /// Everything in it.
+    pub fn snapshot(&self) -> Box<dyn Snapshot> {
+        Box::new(Walk::new(Arc::clone(&self.folder)))
+    }
+
+    /// The open folder.
+    pub(super) fn folder(&self) -> &Folder {
+        &self.folder
     }
 }
 

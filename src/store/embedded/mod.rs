@@ -31,6 +31,8 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use archive::Offline;
 pub use error::OpenError;
+pub use folder::discard;
 pub use stats::{Committed, Stats};
 pub use store::{EmbeddedStore, Options};
