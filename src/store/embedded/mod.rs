@@ -10,6 +10,7 @@
 //! | `writer`, `group` | the one thread that writes; what one commit gathers |
 //! | `reads` | answers from a snapshot |
 //! | `archive` | everything as records, out and in |
+//! | `rules`, `check`, `report` | what must be true of a folder; the walk that asks; what it found |
 //! | [`stats`] | what the metrics show |
 //! | [`error`] | why a folder cannot be opened |
 //!
@@ -21,6 +22,9 @@ pub mod error;
 pub mod stats;
 pub mod store;
 mod archive;
+mod check;
+mod report;
+mod rules;
 mod folder;
 mod group;
 mod keys;
@@ -30,9 +34,14 @@ mod witness;
 mod writer;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod check_tests;
 
 pub use archive::Offline;
+pub use check::check;
 pub use error::OpenError;
 pub use folder::discard;
+pub use report::{Problem, Report};
+pub use rules::{Fault, RowKind, Subject};
 pub use stats::{Committed, Stats};
 pub use store::{EmbeddedStore, Options};
