@@ -4,15 +4,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use actors::account::{Account, AccountField, Login};
-use actors::archive::Section;
+use actors::archive::{Archive, Record, Section};
 use actors::content::{ClientKey, GroupName};
 use actors::entry::{Act, Entry, GroupRow, Head, Membership, Role};
 use actors::id::{Bucket, GroupId, Incarnation, LogId, MessageId, Pos, Segment, Seq};
 use actors::store::{Mark, Marks, Sequence, Versioned};
+use actors::testkit::contract::archive::everything;
 use actors::testkit::contract::samples::{direct, group, message, of_group, seq, user};
+use actors::testkit::memory::MemoryStore;
 use actors::testkit::story;
 use actors::time::Timestamp;
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 use super::archive::{Archived, archived};
 use super::folder::Folder;
@@ -30,6 +33,22 @@ async fn told() -> TempDir {
     while check(folder.path(), &mut |_| {}).is_err() {
         tokio::task::yield_now().await; // an actor that ends holds the store a moment longer
     }
+    folder
+}
+
+/// A folder with the story taken into it: the same rows, in one commit.
+async fn retold() -> TempDir {
+    static STORY: OnceCell<Vec<Record>> = OnceCell::const_new();
+    let told = async || {
+        let store = Arc::new(MemoryStore::new());
+        story::tell(Arc::clone(&store) as _, 20).await;
+        everything(&*store).await
+    };
+    let records = STORY.get_or_init(told).await.clone();
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = EmbeddedStore::open(Options::new(folder.path(), Box::new(|why| unreachable!("{why}")))).expect("it opens");
+    store.admit(records).await.expect("taken in");
+    drop(store);
     folder
 }
 
@@ -69,7 +88,7 @@ fn remove(folder: &Folder, key: Key<'_>) {
 
 /// Plants one damage in a copy of the story and expects these faults, no fewer and no others.
 async fn expect(damage: impl FnOnce(&Folder), expected: Vec<(Subject, Fault)>) {
-    let folder = told().await;
+    let folder = retold().await;
     change(folder.path(), damage);
     let (_, problems) = checked(folder.path());
     let found: Vec<_> = problems.into_iter().map(|problem| (problem.subject, problem.fault)).collect();
@@ -115,7 +134,7 @@ fn every_section_has_its_kinds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bytes_that_are_not_those_written_are_found() {
     let key = Key::Username(&actors::account::Username::new("ann").expect("valid")).bytes();
-    let folder = told().await;
+    let folder = retold().await;
     change(folder.path(), |folder| folder.keyspace(super::keys::Space::Rows).insert(&key, "no record").expect("written"));
     change(folder.path(), |folder| folder.keyspace(super::keys::Space::Rows).insert([99, 1], "?").expect("written"));
     let (_, problems) = checked(folder.path());
@@ -185,7 +204,7 @@ async fn a_head_that_is_not_of_its_entries_is_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_segment_that_leads_elsewhere_is_found() {
-    let folder = told().await;
+    let folder = retold().await;
     let mut segment = 0;
     change(folder.path(), |folder| {
         segment = get::<Head>(folder, Key::Head(chat())).segment.0;
@@ -270,7 +289,7 @@ async fn numbers_that_would_be_given_out_again_are_found() {
     let principals = Key::Sequence(Sequence::Principals);
     expect(|folder| put(folder, principals, &64_u64), fault(Sequence::Principals, 64, 65)).await;
     expect(|folder| remove(folder, principals), fault(Sequence::Principals, 0, 65)).await;
-    let folder = told().await;
+    let folder = retold().await;
     change(folder.path(), |folder| put(folder, Key::Sequence(Sequence::Segments), &1_u64));
     let (_, problems) = checked(folder.path());
     assert!(matches!(problems[..], [Problem { fault: Fault::Sequence { sequence: Sequence::Segments, last: 1, .. }, .. }]), "{problems:?}");
