@@ -10,7 +10,7 @@
 //! | `writer`, `group` | the one thread that writes; what one commit gathers |
 //! | `reads` | answers from a snapshot |
 //! | `archive` | everything as records, out and in |
-//! | `rules`, `check`, `report` | what must be true of a folder; the walk that asks; what it found |
+//! | `check` | what must be true of a folder, and whether it is |
 //! | [`stats`] | what the metrics show |
 //! | [`error`] | why a folder cannot be opened |
 //!
@@ -23,8 +23,6 @@ pub mod stats;
 pub mod store;
 mod archive;
 mod check;
-mod report;
-mod rules;
 mod folder;
 mod group;
 mod keys;
@@ -33,15 +31,13 @@ mod records;
 mod witness;
 mod writer;
 #[cfg(test)]
-mod tests;
+mod fixture;
 #[cfg(test)]
-mod check_tests;
+mod tests;
 
 pub use archive::Offline;
-pub use check::check;
+pub use check::{Fault, Problem, Report, RowKind, Subject, check};
 pub use error::OpenError;
 pub use folder::discard;
-pub use report::{Problem, Report};
-pub use rules::{Fault, RowKind, Subject};
 pub use stats::{Committed, Stats};
 pub use store::{EmbeddedStore, Options};

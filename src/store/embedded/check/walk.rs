@@ -12,12 +12,13 @@ use actors::id::{Bucket, ConversationId, GroupId, LogId, Pos, Seq, UserId};
 use actors::store::{Sequence, Versioned};
 use fjall::{Readable, Snapshot};
 
-use super::archive::{self, Logs, Offline};
-use super::folder::Folder;
-use super::keys::{self, Key, Kind};
-use super::records::{Projected, Stored};
 use super::rules::{self, Fault, Followed, Replay, RowKind, Subject};
-use super::{OpenError, Problem, Report};
+use super::{Problem, Report};
+use crate::store::embedded::OpenError;
+use crate::store::embedded::archive::{self, Logs, Offline};
+use crate::store::embedded::folder::Folder;
+use crate::store::embedded::keys::{self, Key, Kind};
+use crate::store::embedded::records::{Projected, Stored};
 
 /// Reads everything in the store of this folder; `tell` hears of each problem as it is found.
 pub fn check(folder: &Path, tell: &mut dyn FnMut(&Problem)) -> Result<Report, OpenError> {

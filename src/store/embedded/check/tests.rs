@@ -17,11 +17,12 @@ use actors::time::Timestamp;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-use super::archive::{Archived, archived};
-use super::folder::Folder;
-use super::keys::{Key, Kind};
-use super::records::{Projected, Stored};
-use super::{EmbeddedStore, Fault, Options, Problem, Report, RowKind, Subject, check};
+use super::{Fault, Problem, Report, RowKind, Subject, check};
+use crate::store::embedded::archive::{Archived, archived, rows};
+use crate::store::embedded::folder::Folder;
+use crate::store::embedded::keys::{Key, Kind, Space};
+use crate::store::embedded::records::{Projected, Stored};
+use crate::store::embedded::{EmbeddedStore, Options};
 
 /// A folder with the story in it.
 async fn told() -> TempDir {
@@ -116,7 +117,7 @@ async fn what_a_node_has_written_is_well() {
     for kind in Kind::ALL {
         let opened = Folder::look(folder.path(), 1024 * 1024).expect("it opens");
         let at = opened.database().snapshot();
-        assert!(super::archive::rows(&opened, &at, kind).next().is_some(), "the story has no row of {kind:?}");
+        assert!(rows(&opened, &at, kind).next().is_some(), "the story has no row of {kind:?}");
     }
     let count = |name| report.rows.get(name).copied();
     assert_eq!((count("accounts"), count("usernames"), count("groups"), count("memberships")), (Some(4), Some(4), Some(1), Some(4)));
@@ -135,8 +136,8 @@ fn every_section_has_its_kinds() {
 async fn bytes_that_are_not_those_written_are_found() {
     let key = Key::Username(&actors::account::Username::new("ann").expect("valid")).bytes();
     let folder = retold().await;
-    change(folder.path(), |folder| folder.keyspace(super::keys::Space::Rows).insert(&key, "no record").expect("written"));
-    change(folder.path(), |folder| folder.keyspace(super::keys::Space::Rows).insert([99, 1], "?").expect("written"));
+    change(folder.path(), |folder| folder.keyspace(Space::Rows).insert(&key, "no record").expect("written"));
+    change(folder.path(), |folder| folder.keyspace(Space::Rows).insert([99, 1], "?").expect("written"));
     let (_, problems) = checked(folder.path());
     let sentences: Vec<_> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(problems.len(), 3, "{sentences:#?}");
