@@ -200,7 +200,9 @@ impl Reader {
         let parsed = serde_json::from_slice::<Line<'_>>(bytes).map_err(|error| self.damaged(place_of(&error)))?;
         let Line::Header(HeaderLine { product, created_at, origin, .. }) = &parsed else { return Err(ReadError::NoExport) };
         self.header = Some(Header { product: product.clone().into_owned(), created_at: Timestamp(*created_at), origin: *origin });
-        self.same(line, &parsed).or_else(|()| Err(self.damaged("it is not spelled as it was written".to_owned())))?;
+        if !is_spelled(line, &parsed) {
+            return Err(self.damaged("it is not spelled as it was written".to_owned()));
+        }
         self.whole.update(line);
         self.stage = Stage::Between;
         Ok(())
@@ -209,7 +211,9 @@ impl Reader {
     fn open(&mut self, line: &[u8]) -> Result<(), ReadError> {
         let Some(section) = self.to_come.pop() else { return Err(self.damaged("no section comes here".to_owned())) };
         let expected = Line::Section(section.name().into());
-        self.same(line, &expected).or_else(|()| Err(self.damaged(format!("the section `{}` comes here", section.name()))))?;
+        if !is_spelled(line, &expected) {
+            return Err(self.damaged(format!("the section `{}` comes here", section.name())));
+        }
         self.whole.update(line);
         self.stage = Stage::In(section);
         Ok(())
@@ -233,7 +237,9 @@ impl Reader {
     fn close(&mut self, section: Section, line: &[u8]) -> Result<(), ReadError> {
         let sha256 = hex_of(std::mem::replace(&mut self.section, Context::new(&SHA256)).finish().as_ref());
         let expected = end_line(section, std::mem::take(&mut self.in_section), &sha256);
-        self.same(line, &expected).or_else(|()| Err(ReadError::Section { section: section.name(), line: self.lines }))?;
+        if !is_spelled(line, &expected) {
+            return Err(ReadError::Section { section: section.name(), line: self.lines });
+        }
         self.whole.update(line);
         self.stage = Stage::Between;
         Ok(())
@@ -242,17 +248,19 @@ impl Reader {
     fn total(&mut self, line: &[u8]) -> Result<(), ReadError> {
         let sha256 = hex_of(self.whole.clone().finish().as_ref());
         let expected = Line::Total(TotalLine { records: self.records, sha256: sha256.into() });
-        self.same(line, &expected).or(Err(ReadError::Whole))?;
+        if !is_spelled(line, &expected) {
+            return Err(ReadError::Whole);
+        }
         self.stage = Stage::Done;
         Ok(())
     }
+}
 
-    /// Whether the bytes are the one spelling of the line.
-    fn same(&self, bytes: &[u8], line: &Line<'_>) -> Result<(), ()> {
-        let mut spelled = Vec::new();
-        append(&mut spelled, line);
-        if spelled == bytes { Ok(()) } else { Err(()) }
-    }
+/// Whether the bytes are the one spelling of the line.
+fn is_spelled(bytes: &[u8], line: &Line<'_>) -> bool {
+    let mut spelled = Vec::new();
+    append(&mut spelled, line);
+    spelled == bytes
 }
 
 /// Where in the line the parser stopped, without what stands there: texts and hashes stay out of messages.

@@ -28,7 +28,9 @@ static EXPORT: LazyLock<Vec<u8>> = LazyLock::new(|| written(&RECORDS));
 
 fn written(records: &[Record]) -> Vec<u8> {
     let mut writer = Writer::begin("0.1.0", Timestamp(1_767_225_600_000_000), Origin::Node);
-    records.iter().for_each(|record| writer.record(record));
+    for record in records {
+        writer.record(record);
+    }
     writer.finish();
     writer.take()
 }

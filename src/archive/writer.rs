@@ -93,7 +93,7 @@ impl Writer {
 }
 
 /// The line behind a section.
-pub(super) fn end_line<'a>(section: Section, records: u64, sha256: &'a str) -> Line<'a> {
+pub(super) fn end_line(section: Section, records: u64, sha256: &str) -> Line<'_> {
     Line::End(EndLine { section: section.name().into(), records, sha256: sha256.into() })
 }
 

@@ -38,7 +38,7 @@ pub struct Arguments {
     /// The data folder of a node that does not run.
     #[arg(long, value_name = "DIR", required_unless_present = "from", conflicts_with = "from")]
     data: Option<PathBuf>,
-    /// The operators' address of a node that runs on this machine, such as http://127.0.0.1:8081
+    /// The operators' address of a node that runs on this machine, such as `http://127.0.0.1:8081`.
     #[arg(long, value_name = "URL")]
     from: Option<Uri>,
     /// The file to write, which must not exist; `-` for standard output.
@@ -80,7 +80,9 @@ async fn from_folder(data: &Path, out: &mut Out, progress: &mut Progress) -> any
         if records.is_empty() {
             break;
         }
-        records.iter().for_each(|record| writer.record(record));
+        for record in &records {
+            writer.record(record);
+        }
         out.write(&writer.take())?;
         progress.at(writer.records(), out.bytes);
     }
@@ -124,7 +126,7 @@ async fn ask(from: &Uri) -> anyhow::Result<Incoming> {
     let text = http_body_util::Limited::new(response.into_body(), REFUSAL_BYTES)
         .collect()
         .await
-        .map_or_else(|_| Bytes::new(), |body| body.to_bytes());
+        .map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes);
     bail!("the node gives no export ({status}): {}", String::from_utf8_lossy(&text).trim_end())
 }
 

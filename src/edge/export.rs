@@ -30,7 +30,7 @@ const CHUNK_BYTES: usize = 64 * 1_024;
 /// Chunks that wait for the reader.
 const CHUNKS_WAITING: usize = 4;
 /// For how long a reader may take nothing.
-const STALL: Duration = Duration::from_secs(60);
+const STALL: Duration = Duration::from_mins(1);
 
 /// Who is connected.
 #[derive(Debug, Clone, Copy)]

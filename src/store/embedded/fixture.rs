@@ -24,7 +24,6 @@ fn open(folder: &Path) -> Arc<EmbeddedStore> {
 
 /// Without the variable there is nothing to make; a fixture that is there is never written again.
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::disallowed_methods, reason = "this is a tool, and its argument comes by the environment")]
 async fn a_fixture_is_made_when_asked_for() {
     let Some(path) = std::env::var_os(ASKED) else { return };
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);

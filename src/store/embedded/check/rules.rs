@@ -16,7 +16,7 @@ use actors::store::{Mark, Marks, Sequence};
 use actors::time::Timestamp;
 
 /// A client key must not come back within this time and this many entries (G3).
-const KEY_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+const KEY_LIFE: Duration = Duration::from_hours(24);
 const KEY_ENTRIES: u64 = 4_096;
 
 /// What a fault is about.

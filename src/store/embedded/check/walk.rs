@@ -202,7 +202,9 @@ impl Check<'_> {
     fn records(&mut self, kind: Kind) {
         self.each(kind, |check, key, value| {
             let record = archive::record(kind, key, value).map_err(|damage| damage.to_string())?;
-            record.into_iter().for_each(|record| check.record(&record));
+            if let Some(record) = record {
+                check.record(&record);
+            }
             Ok(())
         });
     }
