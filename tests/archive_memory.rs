@@ -86,7 +86,7 @@ fn peak(arguments: &[&str]) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_memory_of_export_import_and_check_does_not_grow_with_the_messages() {
-    let messages = std::env::var(ASKED).ok().map_or(MESSAGES, |asked| asked.parse().expect("a number"));
+    let messages = std::env::var_os(ASKED).map_or(MESSAGES, |asked| asked.to_str().and_then(|asked| asked.parse().ok()).expect("a number"));
     let folder = tempfile::tempdir().expect("a folder");
     let [data, out, fresh] = ["data", "out.jsonl", "fresh"].map(|name| folder.path().join(name).to_str().expect("letters").to_owned());
     write(&Path::new(&data).join("store"), messages).await;

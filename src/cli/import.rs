@@ -8,7 +8,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use actors::archive::{Archive, Life, Record, Restoration};
+use actors::archive::{Archive, Record};
+use actors::restoration::{Life, Restoration};
 use actors::time::{Clock, Random};
 use anyhow::{Context, bail};
 use clap::Args;

@@ -31,8 +31,6 @@ mod records;
 mod witness;
 mod writer;
 #[cfg(test)]
-mod fixture;
-#[cfg(test)]
 mod tests;
 
 pub use archive::Offline;
