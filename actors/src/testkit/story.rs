@@ -84,7 +84,7 @@ impl Teller {
     /// A session of one of the people.
     pub async fn connect(&self, who: UserId) -> Arc<Session> {
         let identity = Identity { user: who, login: LoginId(u128::from(who.get())), expires_at: Timestamp(i64::MAX) };
-        self.node.connect(identity).await.expect("there is room")
+        self.node.connect(self.node.name_session(), identity).await.expect("there is room")
     }
 
     /// Does something and waits for the answer.

@@ -123,7 +123,7 @@ pub struct EmbeddedStore {
 struct Threads {
     writer: Option<JoinHandle<()>>,
     /// Each ends when its signal is dropped.
-    tickers: Vec<(signals::Sender<()>, JoinHandle<()>)>,
+    tickers: Vec<(signals::SyncSender<()>, JoinHandle<()>)>,
 }
 
 impl std::fmt::Debug for EmbeddedStore {
@@ -305,8 +305,8 @@ fn ticker(
     name: &str,
     every: Duration,
     mut tick: impl FnMut(bool) + Send + 'static,
-) -> std::io::Result<(signals::Sender<()>, JoinHandle<()>)> {
-    let (signal, signalled) = signals::channel();
+) -> std::io::Result<(signals::SyncSender<()>, JoinHandle<()>)> {
+    let (signal, signalled) = signals::sync_channel(1);
     let run = move || {
         while signalled.recv_timeout(every) == Err(signals::RecvTimeoutError::Timeout) {
             tick(false);
@@ -317,7 +317,7 @@ fn ticker(
     Ok((signal, thread))
 }
 
-fn witness_thread(shared: Arc<Shared>, mut witness: Witness) -> std::io::Result<(signals::Sender<()>, JoinHandle<()>)> {
+fn witness_thread(shared: Arc<Shared>, mut witness: Witness) -> std::io::Result<(signals::SyncSender<()>, JoinHandle<()>)> {
     let mut last = shared.sighting();
     ticker("store-witness", WITNESS_EVERY, move |_| {
         let now = shared.sighting();
