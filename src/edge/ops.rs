@@ -5,12 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actors::archive::Archive;
 use actors::id::UserId;
 use actors::node::Victim;
-use axum::Router;
 use axum::extract::Query;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use http::StatusCode;
 use http::header;
 use hyper::server::conn::http1;
@@ -22,6 +23,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::TestConfig;
 use crate::edge::doors::Doors;
+use crate::edge::export::{Exports, Peer};
 
 /// Connections of operators and their scrapers.
 const CONNECTIONS_MAX: usize = 64;
@@ -33,20 +35,20 @@ const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub type Refresh = Arc<dyn Fn() + Send + Sync>;
 
 /// Serves operators for as long as the task lives: they watch a drain too.
-pub async fn serve(listener: TcpListener, doors: Arc<Doors>, refresh: Refresh, test: TestConfig) {
-    let router = router(doors, refresh, test);
+pub async fn serve(listener: TcpListener, doors: Arc<Doors>, refresh: Refresh, archive: Arc<dyn Archive>, test: TestConfig) {
+    let router = router(doors, refresh, Exports::of(archive), test);
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let place = Arc::clone(&places).acquire_owned().await.expect("the places are never closed");
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept an operator's connection; trying again");
                 tokio::time::sleep(ERROR_PAUSE).await;
                 continue;
             }
         };
-        let service = TowerToHyperService::new(router.clone());
+        let service = TowerToHyperService::new(router.clone().layer(Extension(Peer(peer.ip()))));
         drop(tokio::spawn(async move {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -60,13 +62,14 @@ pub async fn serve(listener: TcpListener, doors: Arc<Doors>, refresh: Refresh, t
     }
 }
 
-fn router(doors: Arc<Doors>, refresh: Refresh, test: TestConfig) -> Router {
-    let watched = Arc::clone(&doors);
+fn router(doors: Arc<Doors>, refresh: Refresh, exports: Arc<Exports>, test: TestConfig) -> Router {
+    let (watched, node) = (Arc::clone(&doors), Arc::clone(&doors));
     let hooks = if test.hooks { hooks(Arc::clone(&doors)) } else { Router::new() };
     hooks
         .route("/healthz", get(async || "the process runs\n"))
         .route("/readyz", get(async move || ready(&watched)))
         .route("/metrics", get(async move || expose(doors, refresh).await))
+        .route("/export", get(async move |Extension(peer)| exports.give(peer, node.node.world().clock.now()).await))
 }
 
 #[derive(Deserialize)]

@@ -57,7 +57,7 @@ impl Options {
 
 /// What the store's threads and calls share.
 pub(super) struct Shared {
-    pub(super) folder: Folder,
+    pub(super) folder: Arc<Folder>,
     pub(super) stats: Arc<Stats>,
     start: u64,
     commits: AtomicU64,
@@ -139,7 +139,7 @@ impl EmbeddedStore {
         let io = |source| OpenError::Io { folder: options.folder.clone(), source };
         let witness = Witness::begin(&options.folder, Sighting { commits: opened.commits, start: opened.start }).map_err(io)?;
         let shared = Arc::new(Shared {
-            folder: opened.folder,
+            folder: Arc::new(opened.folder),
             stats: Arc::default(),
             start: opened.start,
             commits: AtomicU64::new(opened.commits),
@@ -190,7 +190,7 @@ impl EmbeddedStore {
         }
     }
 
-    fn requests(&self) -> &mpsc::Sender<Request> {
+    pub(super) fn requests(&self) -> &mpsc::Sender<Request> {
         self.requests.as_ref().expect("it is there until the store is dropped")
     }
 
