@@ -40,6 +40,9 @@ pub struct Options {
     pub folder: PathBuf,
     /// Bytes for blocks that were read.
     pub cache_bytes: u64,
+    /// Bytes of entries that are gathered in memory for one table; half of it for each other kind of row. Taken over when
+    /// a folder is made, and then fixed for it.
+    pub memtable_bytes: u64,
     /// `CommitsWaiting`, `CommitRows` and `CommitWatchdog` are enforced here.
     pub limits: Limits,
     /// Called once, with the reason, when a commit failed or hung: the process must end without acknowledging more.
@@ -51,7 +54,14 @@ pub struct Options {
 impl Options {
     /// A folder with default limits, a cache of 64 MiB, and nobody who observes.
     pub fn new(folder: impl Into<PathBuf>, fatal: Box<dyn Fn(String) + Send + Sync>) -> Self {
-        Self { folder: folder.into(), cache_bytes: 64 * 1024 * 1024, limits: Limits::default(), fatal, observe: Box::new(|_| {}) }
+        Self {
+            folder: folder.into(),
+            cache_bytes: 64 * 1024 * 1024,
+            memtable_bytes: 32 * 1024 * 1024,
+            limits: Limits::default(),
+            fatal,
+            observe: Box::new(|_| {}),
+        }
     }
 }
 
@@ -135,7 +145,7 @@ impl std::fmt::Debug for EmbeddedStore {
 impl EmbeddedStore {
     /// Opens the store, or makes one. Blocks until what the last run left in the journals was read again.
     pub fn open(options: Options) -> Result<Self, OpenError> {
-        let opened = Folder::open(&options.folder, options.cache_bytes)?;
+        let opened = Folder::open(&options.folder, options.cache_bytes, options.memtable_bytes)?;
         let io = |source| OpenError::Io { folder: options.folder.clone(), source };
         let witness = Witness::begin(&options.folder, Sighting { commits: opened.commits, start: opened.start }).map_err(io)?;
         let shared = Arc::new(Shared {
