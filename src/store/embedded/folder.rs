@@ -18,6 +18,7 @@ use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistM
 
 use super::OpenError;
 use super::keys::{Key, Space};
+use super::manifest;
 use super::records::{Damage, Stored};
 use super::witness::{self, Sighting};
 
@@ -69,6 +70,9 @@ impl Folder {
         }
         if !path.join(STORE).join("version").try_exists().map_err(io)? {
             return Err(damaged(path, "a part of the database is missing".to_owned()));
+        }
+        if let Some(what) = manifest::damage(&path.join(STORE)).map_err(|error| Fault::from(fjall::Error::Io(error)).sentence(path))? {
+            return Err(damaged(path, what));
         }
         let database = database(path, STORE, cache_bytes)?;
         if Space::ALL.iter().any(|space| !database.keyspace_exists(space.name())) {

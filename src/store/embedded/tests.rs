@@ -396,3 +396,23 @@ async fn a_closed_store_refuses_writes_and_still_reads() {
     let seen = witness::read(folder.path()).expect("readable").expect("written");
     assert_eq!((seen.commits, seen.start), (commits, 1));
 }
+
+#[tokio::test]
+async fn a_list_of_tables_that_was_changed_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = EmbeddedStore::open(Options { memtable_bytes: 4_096, ..options(folder.path()) }).expect("it opens");
+    fill(&store, direct(1, 2).into(), 2_000).await;
+    drop(store);
+    for current in files(folder.path()).into_iter().filter(|file| file.ends_with("current")) {
+        let number = std::fs::read(folder.path().join(&current)).expect("readable")[0];
+        let list = current.with_file_name(format!("v{number}"));
+        let whole = std::fs::read(folder.path().join(&list)).expect("readable");
+        let mut changed = whole.clone();
+        changed[whole.len() / 4] ^= 8;
+        std::fs::write(folder.path().join(&list), changed).expect("written");
+        let refusal = refused(folder.path());
+        assert!(matches!(refusal, OpenError::Damaged { .. }), "{refusal}");
+        std::fs::write(folder.path().join(&list), whole).expect("written");
+    }
+    assert_eq!(whole(&open(folder.path()), direct(1, 2).into()).await.len(), 2_000);
+}
