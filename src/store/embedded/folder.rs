@@ -247,8 +247,10 @@ impl Fault {
             Self::Panicked => damaged(path, "the database cannot make sense of its files".to_owned()),
             Self::Refused(error) => match *error {
                 fjall::Error::Locked => OpenError::InUse { folder },
-                fjall::Error::Io(source) if is_damage(source.kind()) => damaged(path, source.to_string()),
-                fjall::Error::Io(source) => OpenError::Io { folder, source },
+                fjall::Error::Io(source) | fjall::Error::Storage(fjall::LsmError::Io(source)) => match source.kind() {
+                    kind if is_damage(kind) => damaged(path, source.to_string()),
+                    _ => OpenError::Io { folder, source },
+                },
                 fjall::Error::InvalidVersion(Some(version)) => {
                     OpenError::Format { folder, found: format!("of database version {version:?}"), known: FORMAT }
                 }
