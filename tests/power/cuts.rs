@@ -1,6 +1,7 @@
 //! Power cuts: the store is opened on what a cut leaves, at the edges of syncs and in between.
 
 use std::collections::{BTreeSet, HashMap};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -32,19 +33,36 @@ pub(crate) fn shim(into: &Path) -> PathBuf {
     library
 }
 
-/// Runs a plan under the shim; the root folder's inode and everything that happened below it.
-fn record(plan: Plan) -> (PathBuf, u64, Vec<Event>) {
-    let folder = scratch();
-    let root = folder.path().join("root");
+/// What a child did to its files, and the folder that it left.
+pub(crate) struct Recorded {
+    pub(crate) scratch: TempDir,
+    pub(crate) root: PathBuf,
+    pub(crate) events: Vec<Event>,
+    inode: u64,
+}
+
+impl Recorded {
+    /// The disk before anything has happened.
+    pub(crate) fn disk(&self) -> Disk {
+        Disk::new(&self.root, self.inode)
+    }
+}
+
+/// Runs a plan under the shim, with a failure if one is given.
+pub(crate) fn record(plan: Plan, failure: Option<&str>) -> Recorded {
+    let scratch = scratch();
+    let root = scratch.path().join("root");
     std::fs::create_dir(&root).expect("made");
-    let (root, trace) = (root.canonicalize().expect("it is there"), folder.path().join("trace"));
-    let inode = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(&root).expect("it is there"));
+    let (root, trace) = (root.canonicalize().expect("it is there"), scratch.path().join("trace"));
+    let inode = std::fs::metadata(&root).expect("it is there").ino();
     let mut child = plan.child(&root);
-    child.env("LD_PRELOAD", shim(folder.path())).env("POWER_FOLDER", &root).env("POWER_TRACE", &trace);
+    child.env("LD_PRELOAD", shim(scratch.path())).env("POWER_FOLDER", &root).env("POWER_TRACE", &trace);
+    child.envs(failure.map(|failure| ("POWER_FAIL", failure)));
     assert!(child.status().expect("started").success(), "the child failed");
     let events = trace::read(&trace);
-    assert_eq!(events.last(), Some(&Event::Mark("done 0 0".to_owned())), "the child did not finish its plan");
-    (root, inode, events)
+    std::fs::remove_file(trace).expect("it was read");
+    assert_eq!(events.last(), Some(&Event::Mark("done 0 0\n".to_owned())), "the child did not finish its plan");
+    Recorded { scratch, root, events, inode }
 }
 
 /// Places in the trace where the power is cut: before and after syncs and in between. A quarter of them lie around the
@@ -82,11 +100,12 @@ fn syncs(events: &[Event]) -> impl Iterator<Item = (usize, u64)> {
 
 /// Cuts a plan in so many places; its trace must make a file that ends with `makes`.
 async fn cut_all(plan: Plan, cuts: usize, makes: &str) {
-    let (root, inode, events) = record(plan);
+    let recorded = record(plan, None);
+    let events = &recorded.events;
     let made = events.iter().position(|event| matches!(event, Event::Create { path, .. } if path.ends_with(makes)));
-    let places = places(&events, cuts, made.expect("the plan makes such a file"));
+    let places = places(events, cuts, made.expect("the plan makes such a file"));
     assert!(places.len() >= cuts, "the trace has {} syncs only", places.len());
-    let (mut disk, mut said, mut played) = (Disk::new(&root, inode), Said::default(), 0);
+    let (mut disk, mut said, mut played) = (recorded.disk(), Said::default(), 0);
     for (n, place) in places.into_iter().enumerate() {
         for event in &events[played..place] {
             disk.play(event);
@@ -104,7 +123,7 @@ async fn cut_all(plan: Plan, cuts: usize, makes: &str) {
     }
 }
 
-async fn after_the_cut(folder: &Path, said: &Said, padding: usize, go_on: bool) -> Result<(), String> {
+pub(crate) async fn after_the_cut(folder: &Path, said: &Said, padding: usize, go_on: bool) -> Result<(), String> {
     let store = open(folder).map_err(|error| error.to_string())?;
     judge(&store, said, padding).await?;
     if go_on { goes_on(folder, store, padding).await } else { Ok(()) }
@@ -139,8 +158,8 @@ async fn nothing_acknowledged_is_lost_by_a_power_cut_while_journals_change() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_that_is_not_synced_would_be_found() {
     let plan = Plan { starts: 1, batches: 30, padding: 0, pause: Duration::ZERO, memtable_bytes: 32 << 20 };
-    let (root, inode, events) = record(plan);
-    let (mut disk, mut said) = (Disk::new(&root, inode), Said::default());
+    let recorded = record(plan, None);
+    let (mut disk, mut said, events) = (recorded.disk(), Said::default(), &recorded.events);
     let begun = events.iter().position(|event| matches!(event, Event::Mark(_))).expect("it says that it opened");
     for (place, event) in events.iter().enumerate() {
         said.hear(event);

@@ -25,10 +25,27 @@ pub(crate) struct Said {
 impl Said {
     /// Takes in a mark.
     pub(crate) fn hear(&mut self, event: &Event) {
-        let Event::Mark(text) = event else { return };
-        let words: Vec<_> = text.splitn(3, ' ').collect();
-        let [what, n, value] = words[..] else { unreachable!("{text}") };
+        if let Event::Mark(text) = event {
+            self.hear_line(text.trim_end());
+        }
+    }
+
+    /// Takes in everything that a child said into a file.
+    pub(crate) fn hear_all(text: &str) -> Self {
+        let mut said = Self::default();
+        text.lines().for_each(|line| said.hear_line(line));
+        said
+    }
+
+    fn hear_line(&mut self, line: &str) {
+        let words: Vec<_> = line.splitn(3, ' ').collect();
+        let [what, n, value] = words[..] else { unreachable!("{line}") };
         self.highest.insert((what.to_owned(), n.parse().expect("a number")), value.parse().unwrap_or(0));
+    }
+
+    /// Whether such a thing was said.
+    pub(crate) fn has(&self, what: &str) -> bool {
+        self.highest.keys().any(|(said, _)| said == what)
     }
 
     fn of(&self, what: &str, n: u64) -> u64 {

@@ -10,3 +10,5 @@ mod disk;
 mod workload;
 mod judge;
 mod cuts;
+mod flips;
+mod failures;

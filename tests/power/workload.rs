@@ -145,7 +145,7 @@ struct Acks(Arc<File>);
 
 impl Acks {
     fn say(&self, text: &str) {
-        (&*self.0).write_all(text.as_bytes()).expect("said");
+        (&*self.0).write_all(format!("{text}\n").as_bytes()).expect("said");
     }
 }
 
@@ -162,7 +162,9 @@ async fn write_log(store: Arc<EmbeddedStore>, acks: Acks, n: u64, plan: Plan) {
         }
         acks.say(&format!("acked {n} {tail}"));
         if let Some(conversation) = conversation(n).filter(|_| round % 4 == 0) {
-            store.raise(conversation, vec![(user(2), marks(tail, tail))]).await.expect("raised");
+            if let Err(error) = store.raise(conversation, vec![(user(2), marks(tail, tail))]).await {
+                return acks.say(&format!("refused {n} {error}"));
+            }
             acks.say(&format!("raised {n} {tail}"));
         }
         tokio::time::sleep(plan.pause).await;
@@ -171,9 +173,14 @@ async fn write_log(store: Arc<EmbeddedStore>, acks: Acks, n: u64, plan: Plan) {
 
 async fn write_the_rest(store: Arc<EmbeddedStore>, acks: Acks, start: u64, plan: Plan) {
     for k in (1..=ACCOUNTS).filter(|k| k % plan.starts == start) {
-        store.put_account(account(k, &format!("user{k}"), &format!("u{k}@b.c")), 0).await.expect("written");
+        if let Err(error) = store.put_account(account(k, &format!("user{k}"), &format!("u{k}@b.c")), 0).await {
+            return acks.say(&format!("refused 0 {error}"));
+        }
         acks.say(&format!("account {k} 0"));
-        let block = store.draw(Sequence::Segments, 3).await.expect("drawn");
+        let block = match store.draw(Sequence::Segments, 3).await {
+            Ok(block) => block,
+            Err(error) => return acks.say(&format!("refused 0 {error}")),
+        };
         acks.say(&format!("drawn 0 {}", block.first + block.count - 1));
         tokio::time::sleep(plan.pause).await;
     }
@@ -190,7 +197,10 @@ async fn the_child_writes_until_its_plan_is_done() {
         options.memtable_bytes = plan.memtable_bytes;
         let store = match EmbeddedStore::open(options) {
             Ok(store) => Arc::new(store),
-            Err(error) => return acks.say(&format!("closed-door 0 {error}")),
+            Err(error) => {
+                acks.say(&format!("closed-door 0 {error}"));
+                break;
+            }
         };
         acks.say(&format!("opened {start} 0"));
         let mut tasks: Vec<_> = (0..LOGS).map(|n| tokio::spawn(write_log(Arc::clone(&store), acks.clone(), n, plan))).collect();
