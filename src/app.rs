@@ -70,10 +70,10 @@ impl App {
     /// Starts everything; when it returns, clients can connect.
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
         let limits = Arc::new(config.limits.clone());
-        let store = Arc::new(open_store(config).await?);
+        let metrics = Metrics::new(Labels { ops: OPS.to_vec(), errors: REGISTRY.iter().map(|row| row.name).collect() });
+        let store = Arc::new(open_store(config, Arc::clone(&metrics)).await?);
         let key = keys::load_or_draw(&config.node.data)?;
         let authority = Arc::new(Authority::new(&key, HashCost::default(), &limits));
-        let metrics = Metrics::new(Labels { ops: OPS.to_vec(), errors: REGISTRY.iter().map(|row| row.name).collect() });
         let credentials: Arc<dyn Credentials> = Arc::<Authority>::clone(&authority);
         let world = World {
             clock: Arc::new(SystemClock),
@@ -119,14 +119,18 @@ impl App {
         self.store.close().await;
         for task in self.tasks {
             task.abort();
+            if task.await.is_err_and(|ended| ended.is_panic()) {
+                tracing::error!("a task of the server ended by a panic");
+            }
         }
     }
 }
 
 /// Opens the store of this data folder, off the runtime's threads.
-async fn open_store(config: &Config) -> anyhow::Result<EmbeddedStore> {
+async fn open_store(config: &Config, metrics: Arc<Metrics>) -> anyhow::Result<EmbeddedStore> {
     let mut options = Options::new(config.node.data.join(STORE_FOLDER), Box::new(|why| end_process(&why)));
     options.limits = config.limits.clone();
+    options.observe = Box::new(move |commit| metrics.committed(commit.rows, commit.took));
     let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(options)).await;
     opened.context("opening the store met a mistake of ours")?.with_context(|| cannot_open(&config.node.data))
 }
@@ -151,6 +155,8 @@ fn figures(stats: &Stats) -> StoreFigures {
         syncs: stats.fsyncs.load(Ordering::Relaxed),
         rows: stats.rows.load(Ordering::Relaxed),
         inflight: stats.waiting.load(Ordering::Relaxed),
+        corrupt: stats.bad_records.load(Ordering::Relaxed),
+        failed: stats.failures.load(Ordering::Relaxed),
     }
 }
 

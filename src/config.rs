@@ -364,7 +364,7 @@ fn in_file(unit: Unit, value: u64) -> String {
 }
 
 fn with_unit<'a>(value: u64, mut largest_first: impl Iterator<Item = &'a (&'static str, u64)>) -> String {
-    let fits = largest_first.find(|(_, factor)| value % factor == 0 && (value > 0 || *factor == 1));
+    let fits = largest_first.find(|(_, factor)| value.is_multiple_of(*factor) && (value > 0 || *factor == 1));
     fits.map_or_else(|| value.to_string(), |(name, factor)| format!("\"{}{name}\"", value / factor))
 }
 

@@ -13,6 +13,7 @@ use actors::event::Class;
 use actors::telemetry::{ActorKind, Count, Measure, ResumeOutcome, Telemetry};
 use metrics::{Counter, Gauge, Histogram, Key, Label, Metadata, Recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use tikv_jemalloc_ctl::{epoch, stats};
 
 /// What a family is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -119,7 +120,8 @@ pub const FAMILIES: &[Family] = &[
     family("parlance_store_commits_total", Form::Counter, &[], "Commits of the embedded store."),
     family("parlance_store_syncs_total", Form::Counter, &[], "Times the embedded store waited for the disk."),
     family("parlance_store_rows_total", Form::Counter, &[], "Rows that the embedded store committed."),
-    family("parlance_store_commit_rows", Form::Gauge, &[], "Rows of a commit, on average since the last scrape."),
+    family("parlance_store_commit_rows", ROWS, &[], "Rows of one commit."),
+    family("parlance_store_commit_seconds", SECONDS, &[], "Time of one commit, its sync included."),
     family("parlance_store_inflight", Form::Gauge, &[], "Calls that wait for the store's writer."),
     family("parlance_store_errors_total", Form::Counter, &["kind"], "Failures of the store."),
     family("parlance_drain_progress_ratio", Form::Gauge, &[], "Share of the connections that have left since the drain began."),
@@ -129,6 +131,9 @@ pub const FAMILIES: &[Family] = &[
     family("process_open_fds", Form::Gauge, &[], "Open descriptors."),
     family("process_max_fds", Form::Gauge, &[], "Most descriptors that the process may open."),
     family("process_threads", Form::Gauge, &[], "Threads of the process."),
+    family("process_allocated_bytes", Form::Gauge, &[], "Bytes that the program holds of the allocator."),
+    family("process_allocator_resident_bytes", Form::Gauge, &[], "Resident bytes that the allocator holds of the system."),
+    family("process_allocator_retained_bytes", Form::Gauge, &[], "Address space that the allocator keeps without memory behind it."),
     family("process_start_time_seconds", Form::Gauge, &[], "When the process started, in seconds since 1970."),
 ];
 
@@ -280,11 +285,14 @@ pub struct StoreFigures {
     pub rows: u64,
     /// Calls waiting now.
     pub inflight: u64,
+    /// Stored records that could not be read.
+    pub corrupt: u64,
+    /// Commits that failed or hung.
+    pub failed: u64,
 }
 
 /// All metrics of one node.
 pub struct Metrics {
-    recorder: PrometheusRecorder,
     handle: PrometheusHandle,
     /// What the edge counts.
     pub edge: EdgeMetrics,
@@ -298,8 +306,10 @@ pub struct Metrics {
     statuses: Vec<(u16, Counter)>,
     hashes_waiting: Gauge,
     store: [Counter; 3],
-    store_commit_rows: Gauge,
+    store_commit_rows: Histogram,
+    store_commit_seconds: Histogram,
     store_inflight: Gauge,
+    store_errors: [Counter; 2],
 }
 
 /// The labels that the doors know: their ops, error names and close codes, and the statuses that they answer.
@@ -355,7 +365,7 @@ impl Metrics {
         let ops = labels.ops.iter().map(|op| (*op, of.histogram("parlance_command_seconds", &[("op", op)]))).collect();
         let errors = labels.errors.iter().map(|name| (*name, of.counter("parlance_command_errors_total", &[("code", name)]))).collect();
         of.gauge("parlance_build_info", &[("version", env!("CARGO_PKG_VERSION"))]).set(1.0);
-        let metrics = Self {
+        Arc::new(Self {
             edge: edge(&of),
             core: core(&of),
             rejected: REFUSALS.iter().map(|(_, name)| of.counter("parlance_edge_rejected_total", &[("reason", name)])).collect(),
@@ -371,15 +381,12 @@ impl Metrics {
             hashes_waiting: of.gauge("parlance_auth_hashes_waiting", &[]),
             store: ["parlance_store_commits_total", "parlance_store_syncs_total", "parlance_store_rows_total"]
                 .map(|name| of.counter(name, &[])),
-            store_commit_rows: of.gauge("parlance_store_commit_rows", &[]),
+            store_commit_rows: of.histogram("parlance_store_commit_rows", &[]),
+            store_commit_seconds: of.histogram("parlance_store_commit_seconds", &[]),
+            store_errors: of.counters("parlance_store_errors_total", "kind", ["corrupt", "stuck"]),
             store_inflight: of.gauge("parlance_store_inflight", &[]),
             handle: recorder.handle(),
-            recorder,
-        };
-        for kind in ["unavailable", "unknown", "corrupt", "stuck"] {
-            drop(Registrar(&metrics.recorder).counter("parlance_store_errors_total", &[("kind", kind)]));
-        }
-        Arc::new(metrics)
+        })
     }
 
     /// Admission refused.
@@ -431,9 +438,17 @@ impl Metrics {
         commits.absolute(store.commits);
         syncs.absolute(store.syncs);
         rows.absolute(store.rows);
-        self.store_commit_rows.set(store.rows as f64 / store.commits.max(1) as f64);
+        let [corrupt, stuck] = &self.store_errors;
+        corrupt.absolute(store.corrupt);
+        stuck.absolute(store.failed);
         self.store_inflight.set(store.inflight as f64);
         self.hashes_waiting.set(hashes_waiting as f64);
+    }
+
+    /// The store committed so many rows in this time.
+    pub fn committed(&self, rows: u64, took: Duration) {
+        self.store_commit_rows.record(rows as f64);
+        self.store_commit_seconds.record(took.as_secs_f64());
     }
 
     /// Folds recent samples; to be called every few seconds, or they pile up (KM3).
@@ -601,7 +616,12 @@ fn process(text: &mut String) {
     let ticks = |index: usize| after_name.get(index).and_then(|ticks| ticks.parse::<f64>().ok()).map(|ticks| ticks / TICKS_PER_SECOND);
     let boot = fs::read_to_string("/proc/stat").ok().and_then(|stat| field(&stat, "btime"));
     let descriptors = fs::read_dir("/proc/self/fd").ok().map(|all| all.count() as f64);
+    // NOTE: jemalloc's figures stand still until its epoch advances.
+    let allocator = |read: fn() -> tikv_jemalloc_ctl::Result<usize>| epoch::advance().and_then(|_| read()).ok().map(|bytes| bytes as f64);
     let values = [
+        ("process_allocated_bytes", allocator(stats::allocated::read)),
+        ("process_allocator_resident_bytes", allocator(stats::resident::read)),
+        ("process_allocator_retained_bytes", allocator(stats::retained::read)),
         ("process_cpu_seconds_total", ticks(11).zip(ticks(12)).map(|(user, system)| user + system)),
         ("process_resident_memory_bytes", kib("VmRSS:")),
         ("process_anonymous_memory_bytes", kib("RssAnon:")),
@@ -696,7 +716,7 @@ mod tests {
         metrics.responded(404);
         metrics.count(Count::Deliveries(Class::Message), 5);
         metrics.measure(Measure::PostSeconds, 0.003);
-        metrics.take_over(StoreFigures { commits: 2, syncs: 2, rows: 8, inflight: 0 }, 1);
+        metrics.take_over(StoreFigures { commits: 2, syncs: 2, rows: 8, ..StoreFigures::default() }, 1);
         metrics.upkeep();
         let text = metrics.render();
         for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {

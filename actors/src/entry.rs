@@ -87,7 +87,7 @@ pub struct Entry {
 }
 
 /// The state of a log, kept beside its entries and changed in the same conditional write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Head {
     /// The highest committed seq.
     pub tail: Seq,

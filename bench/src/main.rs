@@ -1,2 +1,108 @@
-//! x
-fn main() {}
+//! `bench`: asks all questions, or one, and prints the answers as one Markdown table.
+
+use std::io::Write as _;
+
+use anyhow::Result;
+use bench::measure::Machine;
+use bench::native::Encoding;
+use bench::stage::Stage;
+use bench::table::{Markdown, Row};
+use bench::{calibrator, durable_direct_messages, fan_out_to_8000_connections, idle_connection_memory, process, server};
+use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// Figures of Parlance, as a Markdown table. Without a question: all of them.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// A few hundred connections and short rounds: proves that the bench works, its figures mean nothing.
+    #[arg(long, global = true)]
+    quick: bool,
+    /// How the listeners of the big group write.
+    #[arg(long, global = true, value_enum, default_value_t = Encoding::Json)]
+    encoding: Encoding,
+    /// Worker threads of the calibrator; 0 is the current-thread runtime.
+    #[arg(long, global = true, default_value_t = 0)]
+    threads: usize,
+    #[command(subcommand)]
+    question: Option<Question>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+enum Question {
+    /// How much memory does one more idle user take?
+    IdleConnectionMemory,
+    /// What does it cost to bring one message to 8,000 connections?
+    FanOut,
+    /// How many durable direct messages does one second of the server's CPU carry?
+    DurableDirectMessages,
+    /// The bare broadcaster alone: what this machine gives at this moment.
+    Calibrate {
+        /// Bytes of a delivery on the wire.
+        #[arg(long, default_value_t = 420)]
+        bytes: usize,
+    },
+    /// The bare broadcaster itself; started by the other commands.
+    #[command(hide = true)]
+    Calibrator,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    if arguments.question == Some(Question::Calibrator) {
+        return calibrator::run(arguments.threads);
+    }
+    if !matches!(arguments.question, Some(Question::Calibrate { .. })) {
+        server::build()?; // before this process moves to one core
+    }
+    let pin = process::can_pin();
+    if pin {
+        process::pin_generator()?;
+    }
+    let text = answer(&arguments, pin)?;
+    write!(std::io::stdout(), "{text}")?;
+    Ok(())
+}
+
+fn answer(arguments: &Arguments, pin: bool) -> Result<String> {
+    let fan_out = if arguments.quick { fan_out_to_8000_connections::Plan::QUICK } else { fan_out_to_8000_connections::Plan::FULL };
+    if let Some(Question::Calibrate { bytes }) = arguments.question {
+        let rows = fan_out_to_8000_connections::calibrate(fan_out, bytes, arguments.threads, pin)?;
+        return Ok(report(&rows, pin, "none"));
+    }
+    let idle = if arguments.quick { idle_connection_memory::Plan::QUICK } else { idle_connection_memory::Plan::FULL };
+    let direct = if arguments.quick { durable_direct_messages::Plan::QUICK } else { durable_direct_messages::Plan::FULL };
+    let asked = |question| arguments.question.is_none_or(|only| only == question);
+    let members = fan_out.receivers + 1;
+    let stage = Stage::set(idle.many.max(members).max(direct.connections), members, pin)?;
+    let mut rows = Vec::new();
+    if asked(Question::IdleConnectionMemory) {
+        rows.extend(idle_connection_memory::ask(&stage, idle)?);
+    }
+    if asked(Question::FanOut) {
+        rows.extend(fan_out_to_8000_connections::ask(&stage, fan_out, arguments.encoding, arguments.threads)?);
+    }
+    if asked(Question::DurableDirectMessages) {
+        rows.extend(durable_direct_messages::ask(&stage, direct)?);
+    }
+    if arguments.quick {
+        rows = rows.into_iter().map(Row::unjudged).collect();
+    }
+    Ok(report(&rows, pin, &stage.file_system()))
+}
+
+/// The table, and below it what it was measured on.
+fn report(rows: &[Row], pin: bool, file_system: &str) -> String {
+    let machine = Machine::read();
+    let Machine { processor, memory_gib, kernel, rustc, commit, descriptors } = machine;
+    let cores = if pin { "server on core 0, load on core 1 (`taskset`)" } else { "server and load not pinned" };
+    let lifted: Vec<_> = server::LIFTED.iter().map(|(name, value)| format!("`{name}` = {value}")).collect();
+    format!(
+        "{}\nMachine: {processor}, {memory_gib} GiB, Linux {kernel}, {rustc}, commit {commit}; {cores}; client and server on one \
+         machine, over loopback; {descriptors} descriptors per process; data on {file_system}.\n\n\
+         CPU is user and system time of the server's process alone, from `/proc/PID/stat`. Limits lifted for the bench: {}.\n",
+        Markdown(rows),
+        lifted.join(", ")
+    )
+}

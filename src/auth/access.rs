@@ -97,8 +97,8 @@ impl AccessTokens {
         if claims.typ != KIND || claims.nbf > now.seconds().saturating_add(LEEWAY_SECONDS) {
             return Err(TokenFault::Invalid);
         }
-        let user = claims.sub.parse().map_or(Err(TokenFault::Invalid), |number| UserId::new(number).map_err(|_| TokenFault::Invalid))?;
-        let login = claims.sid.parse().map_err(|_| TokenFault::Invalid)?;
+        let user = claims.sub.parse().ok().and_then(|number| UserId::new(number).ok()).ok_or(TokenFault::Invalid)?;
+        let login = claims.sid.parse().ok().ok_or(TokenFault::Invalid)?;
         if now.seconds() >= claims.exp.saturating_add(LEEWAY_SECONDS) {
             return Err(TokenFault::Expired);
         }

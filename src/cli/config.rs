@@ -10,6 +10,7 @@ use crate::metrics;
 
 /// `parlance config`
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "one flag for each thing to print, of which one is given")]
 #[group(required = true, multiple = false, args = ["print", "default", "limits", "metrics"])]
 pub struct Arguments {
     /// Print what is in force with this file and the environment, secrets hidden.

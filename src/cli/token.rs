@@ -136,7 +136,52 @@ fn login(identity: &Identity, now: Timestamp) -> Login {
 
 #[cfg(test)]
 mod tests {
+    use actors::account::{DisplayName, Email, Username};
+
     use super::*;
+
+    fn ann() -> Account {
+        Account {
+            id: UserId::new(7).expect("valid"),
+            username: Username::new("ann").expect("valid"),
+            email: Email::new("ann@example.org").expect("valid"),
+            name: DisplayName::default(),
+            password: None,
+            active: true,
+            created_at: Timestamp(0),
+        }
+    }
+
+    fn open(data: &Path) -> EmbeddedStore {
+        EmbeddedStore::open(Options::new(data.join(STORE_FOLDER), Box::new(|_| {}))).expect("opened")
+    }
+
+    #[tokio::test]
+    async fn each_token_has_a_login_that_stands() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (data, users, life) = (folder.path(), [ann().id; 3], Duration::from_mins(1));
+        assert!(make(data, &users, life).await.expect_err("no data yet").to_string().contains("start the node once"));
+        let store = open(data);
+        store.put_account(ann(), 0).await.expect("written");
+        let in_use = make(data, &users, life).await.expect_err("the folder is in use");
+        assert!(format!("{in_use:#}").contains("in use"), "{in_use:#}");
+        drop(store);
+
+        let made = make(data, &users, life).await.expect("made");
+        let unknown = UserId::new(8).expect("valid");
+        assert!(make(data, &[unknown], life).await.expect_err("no such account").to_string().contains("no account 8"));
+        let (store, tokens) = (open(data), AccessTokens::new(&keys::load_or_draw(data).expect("the key")));
+        let mut logins = Vec::new();
+        for (user, token) in made {
+            let identity = tokens.judge(&token, SystemClock.now()).expect("proved");
+            let login = store.login(identity.login).await.expect("read").expect("there").row;
+            assert_eq!((login.user, login.ended_at, identity.user), (user, None, user));
+            logins.push(login.id);
+        }
+        logins.sort_unstable();
+        logins.dedup();
+        assert_eq!(logins.len(), 3, "each has its own");
+    }
 
     #[test]
     fn users_are_a_range_or_a_file() {

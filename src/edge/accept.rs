@@ -6,10 +6,12 @@ use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::edge::connection;
 use crate::edge::doors::Doors;
+use crate::edge::http;
 use crate::metrics::Refusal;
 
 /// How long to wait after a failed accept, such as for want of descriptors.
@@ -28,12 +30,14 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Accepts until the doors shut; each connection is a task of its own.
 pub async fn accept(listener: TcpListener, doors: Arc<Doors>) {
+    let router = http::router(&doors);
+    let mut shutting = std::pin::pin!(doors.shutting());
     loop {
         tokio::select! {
             biased;
-            () = doors.shutting() => return,
+            () = &mut shutting => return,
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => take_in(stream, peer, &doors),
+                Ok((stream, peer)) => take_in(stream, peer, &router, &doors),
                 Err(error) => {
                     doors.metrics.edge.accept_errors.increment(1);
                     tracing::warn!(%error, "cannot accept a connection; trying again");
@@ -44,10 +48,10 @@ pub async fn accept(listener: TcpListener, doors: Arc<Doors>) {
     }
 }
 
-fn take_in(stream: TcpStream, peer: SocketAddr, doors: &Arc<Doors>) {
+fn take_in(stream: TcpStream, peer: SocketAddr, router: &Router, doors: &Arc<Doors>) {
     doors.metrics.edge.accepted.increment(1);
     match doors.admission.admit(peer.ip()) {
-        Ok(seat) => drop(tokio::spawn(connection::serve(stream, peer.ip(), seat, Arc::clone(doors)))),
+        Ok(seat) => drop(tokio::spawn(connection::serve(stream, peer.ip(), seat, router.clone(), Arc::clone(doors)))),
         Err(refusal) => {
             doors.metrics.rejected(refusal);
             if let Err(error) = turn_away(stream, refusal) {
@@ -61,7 +65,13 @@ fn take_in(stream: TcpStream, peer: SocketAddr, doors: &Arc<Doors>) {
 fn turn_away(stream: TcpStream, refusal: Refusal) -> io::Result<()> {
     let answer: &[u8] = match refusal {
         Refusal::AddressFull => b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 10\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
-        _ => b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 10\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+        Refusal::NodeFull
+        | Refusal::UnauthenticatedFull
+        | Refusal::SessionsFull
+        | Refusal::HeadDeadline
+        | Refusal::HeadBytes
+        | Refusal::Origin
+        | Refusal::Draining => b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 10\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
     };
     let mut stream = stream.into_std()?; // still non-blocking
     stream.write_all(answer)?;

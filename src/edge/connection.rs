@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use actors::credential::Identity;
 use actors::view::Secret;
+use axum::Router;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use metrics::Gauge;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket};
 
@@ -81,8 +83,8 @@ struct Opened {
 }
 
 /// Serves a connection until it ends.
-pub async fn serve(stream: TcpStream, address: IpAddr, seat: Seat, doors: Arc<Doors>) {
-    let opened = Box::pin(open(stream, address, Arc::clone(&doors))).await;
+pub async fn serve(stream: TcpStream, address: IpAddr, seat: Seat, router: Router, doors: Arc<Doors>) {
+    let opened = Box::pin(open(stream, address, router, Arc::clone(&doors))).await;
     if let Some(Opened { socket, encoding, greeted }) = opened {
         speak(*socket, encoding, greeted, doors).await;
     }
@@ -90,7 +92,7 @@ pub async fn serve(stream: TcpStream, address: IpAddr, seat: Seat, doors: Arc<Do
 }
 
 /// HTTP, and if it comes to that, the upgrade and the greeting.
-async fn open(stream: TcpStream, address: IpAddr, doors: Arc<Doors>) -> Option<Opened> {
+async fn open(stream: TcpStream, address: IpAddr, router: Router, doors: Arc<Doors>) -> Option<Opened> {
     let unauthenticated = Counted::in_gauge(&doors.metrics.edge.unauthenticated);
     let since = doors.micros();
     if let Err(error) = stream.set_nodelay(true) {
@@ -98,7 +100,7 @@ async fn open(stream: TcpStream, address: IpAddr, doors: Arc<Doors>) -> Option<O
         return None;
     }
     let visitor = Visitor::new(address);
-    http::converse(stream, visitor.clone(), Arc::clone(&doors)).await;
+    http::converse(stream, visitor.clone(), router, &doors).await;
     let Handover { upgrade, encoding, presented, stranger } = visitor.take()?;
     let upgraded = upgrade.await.ok()?;
     let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
@@ -123,7 +125,13 @@ async fn open(stream: TcpStream, address: IpAddr, doors: Arc<Doors>) -> Option<O
     }
 }
 
-async fn speak(socket: WebSocket<Wire<TcpStream>>, encoding: Encoding, greeted: Greeted, doors: Arc<Doors>) {
+/// The loop and the last words; all that an idle socket's task keeps.
+pub(super) async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: WebSocket<Wire<S>>,
+    encoding: Encoding,
+    greeted: Greeted,
+    doors: Arc<Doors>,
+) {
     let Greeted { registered, heartbeat, life, pushes } = greeted;
     let counted = Counted::in_gauge(&doors.metrics.edge.connections[encoding as usize]);
     let since = doors.seconds();
@@ -157,14 +165,18 @@ fn tell(session: &str, identity: &Identity, encoding: Encoding, ending: Ending, 
 mod tests {
     use super::*;
 
-    fn size_of_future<A, B, C, D, F>(_: fn(A, B, C, D) -> F) -> usize {
+    fn size_of_loop<A, B, C, D, F>(_: fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    fn size_of_task<A, B, C, D, E, F>(_: fn(A, B, C, D, E) -> F) -> usize {
         size_of::<F>()
     }
 
     #[test]
     fn an_idle_connection_is_small() {
-        let loop_bytes = size_of_future(speak);
-        let task_bytes = size_of_future(serve);
+        let loop_bytes = size_of_loop(speak::<TcpStream>);
+        let task_bytes = size_of_task(serve);
         assert!(loop_bytes <= 1_500, "the loop grew to {loop_bytes} bytes");
         assert!(task_bytes <= 2_048, "the task grew to {task_bytes} bytes");
         assert!(size_of::<Socket<TcpStream>>() <= 700, "the socket grew to {} bytes", size_of::<Socket<TcpStream>>());

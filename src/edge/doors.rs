@@ -102,7 +102,6 @@ impl Doors {
 
     /// A name for one refusal, which the client is told and the log has too.
     pub fn reference(&self) -> String {
-        let [.., a, b, c, d, e, f] = self.node.world().random.draw().to_be_bytes();
-        format!("{:012x}", u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+        format!("{:012x}", self.node.world().random.draw() & 0xffff_ffff_ffff)
     }
 }

@@ -69,6 +69,12 @@ impl Ending {
         }
     }
 
+    /// What a failed write means.
+    pub fn broken(error: io::Error) -> Self {
+        tracing::trace!(%error, "a connection broke off");
+        Self::Gone
+    }
+
     /// How a refused credential ends a socket; `None` if trying again may help.
     pub fn of_credential(rejected: &Rejected) -> Option<CloseReason> {
         match rejected {
@@ -78,7 +84,27 @@ impl Ending {
             Rejected::TooFast { bucket: "sessions", .. } => Some(CloseReason::TooManySessions),
             Rejected::Draining => Some(CloseReason::Drain { after: Duration::ZERO }),
             Rejected::Internal => Some(CloseReason::Internal),
-            _ => None,
+            Rejected::Field { .. }
+            | Rejected::EmptyMessage
+            | Rejected::BodyTooLarge { .. }
+            | Rejected::TooManyItems { .. }
+            | Rejected::WrongPassword
+            | Rejected::InvalidRefresh
+            | Rejected::InvalidAccount { .. }
+            | Rejected::Taken { .. }
+            | Rejected::NoSuchConversation
+            | Rejected::NoSuchEntry { .. }
+            | Rejected::RoleTooLow
+            | Rejected::OwnerCannotLeave
+            | Rejected::NotAGroup
+            | Rejected::GroupFull { .. }
+            | Rejected::KeyReused { .. }
+            | Rejected::AheadOfLog { .. }
+            | Rejected::TooFast { .. }
+            | Rejected::Busy { .. }
+            | Rejected::Unavailable { .. }
+            | Rejected::Unknown
+            | Rejected::Frozen => None,
         }
     }
 }

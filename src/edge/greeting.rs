@@ -179,7 +179,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Greeting<'_, S> {
 
     fn say(&mut self, words: &[u8]) -> Result<(), Ending> {
         self.doors.metrics.edge.frames_written.increment(1);
-        self.socket.get_mut().send(&frame::whole(payload(self.encoding), words)).map_err(|_| Ending::Gone)
+        self.socket.get_mut().send(&frame::whole(payload(self.encoding), words)).map_err(Ending::broken)
     }
 
     fn bad_frame(&mut self) -> Result<(), Ending> {
@@ -253,6 +253,27 @@ pub fn count_refused(doors: &Doors, rejected: &Rejected) {
         Rejected::WrongPassword => doors.metrics.auth_failed(AuthFailure::Password),
         Rejected::AccountDisabled => doors.metrics.auth_failed(AuthFailure::Disabled),
         Rejected::TooFast { bucket: "sessions", .. } => doors.metrics.rejected(Refusal::SessionsFull),
-        _ => {}
+        Rejected::Field { .. }
+        | Rejected::EmptyMessage
+        | Rejected::BodyTooLarge { .. }
+        | Rejected::TooManyItems { .. }
+        | Rejected::InvalidAccount { .. }
+        | Rejected::Taken { .. }
+        | Rejected::NoSuchUser
+        | Rejected::NoSuchConversation
+        | Rejected::NoSuchEntry { .. }
+        | Rejected::RoleTooLow
+        | Rejected::OwnerCannotLeave
+        | Rejected::NotAGroup
+        | Rejected::GroupFull { .. }
+        | Rejected::KeyReused { .. }
+        | Rejected::AheadOfLog { .. }
+        | Rejected::TooFast { .. }
+        | Rejected::Busy { .. }
+        | Rejected::Unavailable { .. }
+        | Rejected::Draining
+        | Rejected::Unknown
+        | Rejected::Frozen
+        | Rejected::Internal => {}
     }
 }

@@ -50,9 +50,9 @@ const API_HEADERS: [(HeaderName, &str); 4] = [
 ];
 
 /// Speaks HTTP on a connection until it ends or becomes a socket.
-pub async fn converse(stream: TcpStream, visitor: Visitor, doors: Arc<Doors>) {
-    let service = TowerToHyperService::new(router(&doors));
-    let (counting, limits) = (Arc::clone(&doors), Arc::clone(&doors.limits));
+pub async fn converse(stream: TcpStream, visitor: Visitor, router: Router, doors: &Arc<Doors>) {
+    let service = TowerToHyperService::new(router);
+    let (counting, limits) = (Arc::clone(doors), Arc::clone(&doors.limits));
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(visitor.clone());
         let (answer, doors) = (service.call(request), Arc::clone(&counting));
@@ -83,8 +83,8 @@ pub async fn converse(stream: TcpStream, visitor: Visitor, doors: Arc<Doors>) {
     }
 }
 
-/// The router of the native protocol.
-fn router(doors: &Arc<Doors>) -> Router {
+/// The router of the native protocol; one serves all connections.
+pub fn router(doors: &Arc<Doors>) -> Router {
     let mut router = Router::new();
     for route in routes() {
         router = router.route(route.path, endpoint(doors, route));

@@ -23,3 +23,5 @@ pub mod ending;
 pub mod heartbeat;
 pub mod drain;
 pub mod ops;
+#[cfg(test)]
+mod tests;

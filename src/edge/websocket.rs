@@ -318,7 +318,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     fn refuse(&mut self, id: Option<u32>, error: &WireError) -> Result<(), Ending> {
         let words = self.refusal(id, error);
-        self.say(&words).map_err(|_| Ending::Gone)
+        self.say(&words).map_err(Ending::broken)
     }
 
     fn read(&mut self) -> Step {
@@ -423,7 +423,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             Op::Beat { .. } => {
                 if let Some(id) = request.id {
                     let words = render_reply(self.encoding, id, &Ok(View::Done), "");
-                    self.say(&words).map_err(|_| Ending::Gone)?;
+                    self.say(&words).map_err(Ending::broken)?;
                 }
             }
             Op::OpenWith { .. } => self.refuse(request.id, &WireError::new(Code::Internal))?, // decode resolves these
@@ -462,7 +462,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 let life = identity.expires_at.since(self.doors.node.world().clock.now());
                 self.pulse.renew(self.doors.wheel.now(), life);
                 let words = id.map(|id| render_refresh_ok(self.encoding, id, life));
-                words.map_or(Ok(()), |words| self.say(&words).map_err(|_| Ending::Gone))
+                words.map_or(Ok(()), |words| self.say(&words).map_err(Ending::broken))
             }
             Err(error) => self.refuse(id, &error),
         };

@@ -196,10 +196,28 @@ impl Running {
                     self.forget();
                     settle_all(drafts, &Rejected::Frozen);
                 }
+                Outcome::Again(drafts) => self.again(drafts),
                 Outcome::Unnumbered(drafts) => {
                     self.unblock(Busy::Changing);
                     settle_all(drafts, &Rejected::Unavailable { after: RETRY_AFTER });
                 }
+            }
+        }
+    }
+
+    /// Drafts that another owner may have overtaken go back to the front of the backlog, as the requests they were.
+    fn again(&mut self, drafts: Vec<Draft>) {
+        self.unblock(Busy::Changing);
+        for draft in drafts.into_iter().rev() {
+            let Draft { author: user, client_key, act, arrived, waiter } = draft;
+            let scribe::Waiter { origin, mut replies, permit } = waiter;
+            if replies.is_empty() {
+                continue;
+            }
+            let (reply, repeated) = (replies.remove(0), replies);
+            match state::command(self.id, client_key, act) {
+                Some(command) => self.backlog.push_front(Box::new(Request { user, origin, command, arrived, permit, reply, repeated })),
+                None => reply.settle(Err(Rejected::Internal)),
             }
         }
     }
@@ -358,14 +376,9 @@ impl Running {
     }
 
     fn offer(&mut self, request: Box<Request>, act: Act, client_key: ClientKey) {
-        let Request { user, origin, arrived, permit, reply, .. } = *request;
-        self.scribe.offer(Draft {
-            author: user,
-            client_key,
-            act,
-            arrived,
-            waiter: scribe::Waiter { origin, replies: vec![reply], permit },
-        });
+        let Request { user, origin, arrived, permit, reply, repeated, .. } = *request;
+        let replies = std::iter::once(reply).chain(repeated).collect();
+        self.scribe.offer(Draft { author: user, client_key, act, arrived, waiter: scribe::Waiter { origin, replies, permit } });
     }
 
     /// A change of members: alone in its batch, after everything before it, before everything after it.

@@ -29,6 +29,8 @@ pub(crate) struct Request {
     pub permit: Option<OwnedSemaphorePermit>,
     /// The way back.
     pub reply: Reply,
+    /// The ways back of repetitions that came while the first was on its way.
+    pub repeated: Vec<Reply>,
 }
 
 /// What depends on the head, read from the store.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::bucket::TokenBucket;
 use crate::command::Command;
-use crate::content::{Content, GroupName};
+use crate::content::{ClientKey, Content, GroupName};
 use crate::entry::{Act, Entry, GroupRow, Head, Membership, Role, Row};
 use crate::id::{ConversationId, Pair, Pos, Seq, UserId};
 use crate::limits::{Limit, Limits};
@@ -220,6 +220,17 @@ pub fn change(user: UserId, command: &Command) -> Option<Act> {
     }
 }
 
+/// The command that an act was asked for by; `None` for an act of a user's own log.
+pub fn command(conversation: ConversationId, client_key: ClientKey, act: Act) -> Option<Command> {
+    match act {
+        Act::Message(content) => Some(Command::Post { conversation, client_key, content }),
+        Act::Created { name, members } => Some(Command::CreateGroup { client_key, name, members }),
+        Act::Joined { members } => Some(Command::AddMembers { conversation, client_key, members }),
+        Act::Left { member } => Some(Command::RemoveMember { conversation, client_key, member }),
+        Act::Appeared { .. } | Act::Vanished { .. } => None,
+    }
+}
+
 fn created(creator: UserId, name: &GroupName, members: &[UserId]) -> Act {
     let members = once(members).into_iter().filter(|user| *user != creator).collect();
     Act::Created { name: name.clone(), members }
@@ -249,7 +260,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::content::ClientKey;
     use crate::id::{GroupId, MessageId};
 
     fn user(number: u64) -> UserId {

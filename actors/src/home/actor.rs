@@ -171,8 +171,12 @@ impl Running {
     fn note(&mut self, note: Note, noted: Option<Noted>) {
         match self.scribe.keys().look_up(self.user, &note.client_key) {
             Known::Stored(stored) => {
-                if let Some(noted) = noted {
+                let waiting = self.noted.remove(&note.client_key).into_iter().flatten();
+                for noted in waiting.chain(noted) {
                     drop(noted.send(Ok(stored.seq)));
+                }
+                for request in self.creating.remove(&note.client_key).into_iter().flatten() {
+                    self.find(request, stored.seq);
                 }
             }
             Known::Reserved(_) => self.noted.entry(note.client_key).or_default().extend(noted),
@@ -267,6 +271,11 @@ impl Running {
                 Outcome::Frozen(_, drafts) => {
                     self.loading = false;
                     self.refuse(&drafts, &Rejected::Frozen);
+                }
+                Outcome::Again(drafts) => {
+                    for Draft { client_key, act, .. } in drafts.into_iter().rev() {
+                        self.backlog.push_front(Wish::Note(Note { act, client_key }, None));
+                    }
                 }
                 Outcome::Unnumbered(drafts) => self.refuse(&drafts, &Rejected::Unavailable { after: RETRY_AFTER }),
             }

@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 pub const KEY_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a content is compared by: 128 bits, of the whole act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest(u64, u64);
 
 impl Digest {
@@ -58,7 +58,7 @@ impl std::fmt::Display for Digest {
 }
 
 /// Where a key's entry stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Stored {
     /// Its seq.
     pub seq: Seq,
@@ -73,7 +73,7 @@ pub struct Stored {
 }
 
 /// What is known of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Known {
     /// Never used, within the promise.
     New,

@@ -4,6 +4,7 @@
 //! the simulation and production run this very code. The invariant: a batch leaves as [`Effect::Committed`] only if
 //! the store said so, or proved so; a batch whose outcome is unknown is only ever sent again unchanged.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use crate::time::Timestamp;
 const RESEND_FIRST: Duration = Duration::from_millis(20);
 /// The longest pause between two repetitions.
 const RESEND_MAX: Duration = Duration::from_secs(1);
+/// How often the pause is doubled.
+const DOUBLINGS: u32 = 6;
 
 /// Where the owner stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -156,6 +159,11 @@ impl Log {
         self.proposed.as_ref()
     }
 
+    /// Everything that decides what this log will do next.
+    pub fn fingerprint(&self, hasher: &mut impl Hasher) {
+        (&self.phase, self.head, self.epoch, self.proposed.as_ref().map(|batch| batch.id), self.wanted, self.tries).hash(hasher);
+    }
+
     /// Takes what has happened and says what to do, in order. Inputs that do not fit the phase are late answers of an
     /// earlier one and change nothing.
     pub fn step(&mut self, input: Input, now: Timestamp) -> Vec<Effect> {
@@ -284,7 +292,7 @@ impl Log {
                     return self.give_up();
                 }
                 flight.resting = false;
-                flight.resent = flight.resent.saturating_add(1);
+                flight.resent = (flight.resent + 1).min(DOUBLINGS);
                 vec![Effect::Append]
             }
             Phase::Reading => vec![Effect::ReadHead],
@@ -319,14 +327,14 @@ impl Log {
 
     fn rest(&mut self) -> Vec<Effect> {
         let pause = pause(self.tries);
-        self.tries = self.tries.saturating_add(1);
+        self.tries = (self.tries + 1).min(DOUBLINGS);
         vec![Effect::RestFor(pause)]
     }
 }
 
 /// The pause before a repetition: doubling, capped.
 fn pause(tries: u32) -> Duration {
-    RESEND_FIRST.saturating_mul(1 << tries.min(6)).min(RESEND_MAX)
+    RESEND_FIRST.saturating_mul(1 << tries.min(DOUBLINGS)).min(RESEND_MAX)
 }
 
 #[cfg(test)]

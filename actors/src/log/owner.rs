@@ -6,6 +6,7 @@
 //! or refused.
 
 use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,6 +83,9 @@ pub enum Outcome<W> {
     Frozen(String, Vec<Draft<W>>),
     /// No number could be drawn; these were refused and surely not stored.
     Unnumbered(Vec<Draft<W>>),
+    /// The log was lost to another owner, who may have stored these under the same keys, or changed who may post:
+    /// judge them anew, first and in this order. They are surely not stored by this owner.
+    Again(Vec<Draft<W>>),
 }
 
 /// One thing that follows from an input.
@@ -153,27 +157,43 @@ impl<W> Owner<W> {
         self.fate.as_ref().map(|batch| (batch.base.next(), batch.after.tail))
     }
 
+    /// Everything that decides what this owner will do next, for a search that must recognise a state that it has
+    /// seen; of the client keys those that are named.
+    pub fn fingerprint(&self, named: &[(UserId, ClientKey)], hasher: &mut impl Hasher) {
+        self.log.fingerprint(hasher);
+        for draft in self.waiting.iter().chain(&self.flying) {
+            (draft.author, &draft.client_key).hash(hasher);
+        }
+        for (author, key) in named {
+            self.keys.look_up(*author, key).hash(hasher);
+        }
+        (self.waiting.len(), self.fate.as_ref().map(|batch| batch.id), self.segment, self.numbering, self.loaded).hash(hasher);
+    }
+
     /// Asks for the log's head.
     pub fn open(&mut self, now: Timestamp) -> Vec<Step<W>> {
         self.step(Input::Open, now)
     }
 
     /// What depends on the head is loaded: the newest rows, oldest first, and the rows at a fenced batch's seqs.
-    /// Drafts of a fenced batch that is in the log after all are committed; the others go first into the next batch,
-    /// in their order.
+    /// Drafts of a fenced batch that is in the log after all are committed; whatever else waited is to be judged again.
     pub fn loaded(&mut self, recent: &[Entry], fate: &[Entry], now: Timestamp) -> Vec<Step<W>> {
         self.keys.load(recent, false, now);
         self.loaded = true;
-        let Some(batch) = self.fate.take() else { return vec![] };
-        let landed = batch.entries.len() == fate.len() && batch.entries.iter().zip(fate).all(|(ours, theirs)| **ours == *theirs);
-        let drafts = std::mem::take(&mut self.flying);
-        if landed {
-            return vec![Step::Outcome(Outcome::Committed(batch, drafts))];
+        let mut steps = Vec::new();
+        let mut again = std::mem::take(&mut self.flying);
+        if let Some(batch) = self.fate.take() {
+            let landed = batch.entries.len() == fate.len() && batch.entries.iter().zip(fate).all(|(ours, theirs)| **ours == *theirs);
+            if landed {
+                steps.push(Step::Outcome(Outcome::Committed(batch, std::mem::take(&mut again))));
+            }
         }
-        for draft in drafts.into_iter().rev() {
-            self.waiting.push_front(draft);
+        again.extend(self.waiting.drain(..));
+        self.release(&again);
+        if !again.is_empty() {
+            steps.push(Step::Outcome(Outcome::Again(again)));
         }
-        vec![]
+        steps
     }
 
     /// What depends on the head could not be loaded: lets go of the log and hands back what waits (surely not stored)

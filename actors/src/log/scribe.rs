@@ -27,7 +27,6 @@ pub(crate) struct Waiter {
     /// The way back, and those of repetitions that came while it was on its way.
     pub replies: Vec<Reply>,
     /// Its place in the mailbox's budget, given back when the draft is settled.
-    #[expect(dead_code, reason = "held, not read")]
     pub permit: Option<OwnedSemaphorePermit>,
 }
 

@@ -140,7 +140,7 @@ impl Running {
             Command::CreateGroup { .. } => None,
             Command::Watch { users } => return self.node.watch(session, users.clone(), reply),
         };
-        let request = Request { user: self.user, origin: Some(session.id), command, arrived: now, permit: None, reply };
+        let request = Request { user: self.user, origin: Some(session.id), command, arrived: now, permit: None, reply, repeated: vec![] };
         match conversation {
             Some(id) => self.node.directory().send_conversation(&self.node, id, request),
             None => self.node.directory().send_home(&self.node, self.user, home::mail::Mail::Create(Box::new(request))),
