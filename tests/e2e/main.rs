@@ -27,6 +27,7 @@ mod limits;
 mod ops;
 mod drain;
 mod crash;
+mod full_disk;
 mod actors_die;
 mod folder;
 mod secrets;

@@ -30,13 +30,6 @@ impl Said {
         }
     }
 
-    /// Takes in everything that a child said into a file.
-    pub(crate) fn hear_all(text: &str) -> Self {
-        let mut said = Self::default();
-        text.lines().for_each(|line| said.hear_line(line));
-        said
-    }
-
     fn hear_line(&mut self, line: &str) {
         let words: Vec<_> = line.splitn(3, ' ').collect();
         let [what, n, value] = words[..] else { unreachable!("{line}") };
