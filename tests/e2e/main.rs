@@ -28,6 +28,7 @@ mod ops;
 mod drain;
 mod crash;
 mod full_disk;
+mod retry_storm;
 mod actors_die;
 mod folder;
 mod secrets;
