@@ -10,8 +10,8 @@ use serde_json::json;
 
 use crate::ledger::{Ledger, whole_log};
 use crate::server::{Options, Server};
-use crate::within;
 use crate::wire::Encoding;
+use crate::within;
 
 /// What the process ends with when its store cannot go on.
 const STORE_STOPPED: i32 = 70;
@@ -68,7 +68,8 @@ async fn fill_up(mut server: Server, options: Options, grow: impl FnOnce()) {
     let (mut ledger, random) = (Ledger::default(), SeededRandom::new(1));
     for n in 0_u32.. {
         assert!(n < 2_000, "the disk is never full");
-        let text: String = (0..900).map(|_| format!("{:032x}", random.draw())).collect();
+        let text: Vec<String> = (0..900).map(|_| format!("{:032x}", random.draw())).collect();
+        let text = text.concat();
         let key = format!("k{n}");
         ledger.sent(&conv, &key, &text);
         let id = client.send("msg.send", json!({"conv": conv, "client_key": key, "body": {"text": text}})).await;

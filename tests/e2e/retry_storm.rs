@@ -49,7 +49,7 @@ fn letters(people: &[Person], group: &str) -> Vec<Letter> {
     let letter = |n: usize| {
         let author = n % people.len();
         let other = (author + 1 + n / people.len() % (people.len() - 1)) % people.len();
-        let conv = if n % 3 == 0 { group.to_owned() } else { people[author].with(&people[other]) };
+        let conv = if n.is_multiple_of(3) { group.to_owned() } else { people[author].with(&people[other]) };
         Letter { author, conv, key: format!("k{n}"), text: format!("letter {n}") }
     };
     (0..MESSAGES).map(letter).collect()
@@ -79,7 +79,11 @@ async fn ten_thousand_resends_store_each_message_once() {
             repetitions += send_all(&mut client, own, &mut ledger).await;
         }
         if round < RESTARTS {
-            if round % 2 == 0 { server.kill().await } else { assert!(server.terminate().await.success()) }
+            if round % 2 == 0 {
+                server.kill().await;
+            } else {
+                assert!(server.terminate().await.success());
+            }
             server = server.restart().await;
         }
     }

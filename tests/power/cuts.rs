@@ -129,8 +129,14 @@ pub(crate) async fn after_the_cut(folder: &Path, said: &Said, padding: usize, go
     if go_on { goes_on(folder, store, padding).await } else { Ok(()) }
 }
 
+/// A number that the environment may set.
+pub(crate) fn asked_for(name: &str, default: usize) -> usize {
+    let asked = std::env::var_os(name);
+    asked.map_or(default, |asked| asked.to_str().and_then(|asked| asked.parse().ok()).expect("a number of rounds"))
+}
+
 fn cuts() -> usize {
-    std::env::var("PARLANCE_POWER_CUTS").map_or(CUTS, |cuts| cuts.parse().expect("PARLANCE_POWER_CUTS is a number"))
+    asked_for("PARLANCE_POWER_CUTS", CUTS)
 }
 
 /// Four starts, half of them after no stop; the witness is written while it goes on.

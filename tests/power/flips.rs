@@ -19,7 +19,7 @@ use actors::testkit::contract::samples::{account, group, seq, user};
 use actors::time::Random;
 use parlance::store::embedded::{EmbeddedStore, Options};
 
-use crate::cuts::scratch;
+use crate::cuts::{asked_for, scratch};
 use crate::workload::{ACCOUNTS, LOGS, Plan, conversation, log};
 
 /// Flips of the test run; `PARLANCE_POWER_FLIPS` asks for more.
@@ -155,7 +155,7 @@ async fn a_flipped_bit_is_refused_detected_or_harmless() {
     assert!(right.values().all(Result::is_ok) && right.len() > 500, "{} answers", right.len());
 
     let (random, mut tally, mut done) = (SeededRandom::new(7), Tally::default(), 0);
-    let flips = std::env::var("PARLANCE_POWER_FLIPS").map_or(FLIPS, |flips| flips.parse().expect("PARLANCE_POWER_FLIPS is a number"));
+    let flips = asked_for("PARLANCE_POWER_FLIPS", FLIPS);
     let names: Vec<_> = files.0.iter().filter(|(_, (bytes, _))| !bytes.is_empty()).map(|(name, _)| name.clone()).collect();
     for (name, n) in (0..).flat_map(|n| names.iter().map(move |name| (name, n))).take(flips.max(names.len() * 3)) {
         let mut flipped = Files(files.0.clone());

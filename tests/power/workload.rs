@@ -188,8 +188,8 @@ async fn write_the_rest(store: Arc<EmbeddedStore>, acks: Acks, start: u64, plan:
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_child_writes_until_its_plan_is_done() {
-    let (Some(folder), Ok(plan)) = (std::env::var_os(FOLDER), std::env::var(PLAN)) else { return };
-    let (folder, plan) = (Path::new(&folder), Plan::parse(&plan));
+    let (Some(folder), Some(plan)) = (std::env::var_os(FOLDER), std::env::var_os(PLAN)) else { return };
+    let (folder, plan) = (Path::new(&folder), Plan::parse(plan.to_str().expect("UTF-8")));
     let acks = Acks(Arc::new(File::create(folder.join("acks")).expect("a file for marks")));
     for start in 0..plan.starts {
         let failed = acks.clone();

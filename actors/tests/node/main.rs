@@ -5,3 +5,5 @@ mod chat;
 mod groups;
 mod faults;
 mod signals;
+mod crash_points;
+mod crashes;

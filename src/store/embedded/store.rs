@@ -133,7 +133,7 @@ pub struct EmbeddedStore {
 struct Threads {
     writer: Option<JoinHandle<()>>,
     /// Each ends when its signal is dropped.
-    tickers: Vec<(signals::Sender<()>, JoinHandle<()>)>,
+    tickers: Vec<(signals::SyncSender<()>, JoinHandle<()>)>,
 }
 
 impl std::fmt::Debug for EmbeddedStore {
@@ -315,8 +315,8 @@ fn ticker(
     name: &str,
     every: Duration,
     mut tick: impl FnMut(bool) + Send + 'static,
-) -> std::io::Result<(signals::Sender<()>, JoinHandle<()>)> {
-    let (signal, signalled) = signals::channel();
+) -> std::io::Result<(signals::SyncSender<()>, JoinHandle<()>)> {
+    let (signal, signalled) = signals::sync_channel(0);
     let run = move || {
         while signalled.recv_timeout(every) == Err(signals::RecvTimeoutError::Timeout) {
             tick(false);
@@ -327,7 +327,7 @@ fn ticker(
     Ok((signal, thread))
 }
 
-fn witness_thread(shared: Arc<Shared>, mut witness: Witness) -> std::io::Result<(signals::Sender<()>, JoinHandle<()>)> {
+fn witness_thread(shared: Arc<Shared>, mut witness: Witness) -> std::io::Result<(signals::SyncSender<()>, JoinHandle<()>)> {
     let mut last = shared.sighting();
     ticker("store-witness", WITNESS_EVERY, move |_| {
         let now = shared.sighting();
