@@ -27,6 +27,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("fjall", &["src/store/embedded/"]),
     ("fs4", &["src/store/embedded/"]),
     ("crc32fast", &["src/store/"]),
+    ("xxhash_rust", &["src/store/"]),
     // passwords, tokens, and the one provider of cryptography
     ("argon2", &["src/auth/"]),
     ("jsonwebtoken", &["src/auth/"]),
