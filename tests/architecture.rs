@@ -25,7 +25,6 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("http", &["src/edge/", "src/protocol/"]),
     // one store, one place
     ("fjall", &["src/store/embedded/"]),
-    ("fs4", &["src/store/embedded/"]),
     ("crc32fast", &["src/store/"]),
     ("xxhash_rust", &["src/store/"]),
     // passwords, tokens, and the one provider of cryptography

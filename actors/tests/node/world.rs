@@ -134,7 +134,7 @@ impl Device {
     /// A session of the user with this number.
     pub(crate) async fn connect(node: &Node, number: u64) -> Self {
         let identity = Identity { user: user(number), login: LoginId(u128::from(number)), expires_at: Timestamp(i64::MAX) };
-        let session = node.connect(identity).await.expect("there is room");
+        let session = node.connect(node.name_session(), identity).await.expect("there is room");
         Self { node: node.clone(), session, requests: 0, replies: Vec::new(), events: Vec::new() }
     }
 
@@ -174,6 +174,17 @@ impl Device {
         match self.ask(post(conversation, client_key, text)).await {
             Ok(View::Appended(appended)) => appended,
             other => unreachable!("no ack: {other:?}"),
+        }
+    }
+
+    /// Posts again under the same key until it is acknowledged.
+    pub(crate) async fn post_surely(&mut self, conversation: ConversationId, client_key: &str, text: &str) -> Appended {
+        loop {
+            match self.ask(post(conversation, client_key, text)).await {
+                Ok(View::Appended(appended)) => return appended,
+                Err(Rejected::Unknown | Rejected::Unavailable { .. }) => {}
+                other => unreachable!("no ack: {other:?}"),
+            }
         }
     }
 

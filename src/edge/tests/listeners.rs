@@ -177,7 +177,7 @@ async fn operators_see_health_readiness_and_metrics() {
     let address = listener.local_addr().expect("bound");
     let refreshed = Arc::clone(&doors);
     let refresh = Arc::new(move || refreshed.metrics.take_over(crate::metrics::StoreFigures::default(), 7));
-    drop(tokio::spawn(ops::serve(listener, Arc::clone(&doors), refresh)));
+    drop(tokio::spawn(ops::serve(listener, Arc::clone(&doors), refresh, crate::config::TestConfig::default())));
     assert!(get(address, "/healthz", "").await.starts_with("HTTP/1.1 200"));
     assert!(get(address, "/readyz", "").await.starts_with("HTTP/1.1 200"));
     let metrics = get(address, "/metrics", "").await;

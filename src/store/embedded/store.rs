@@ -318,7 +318,7 @@ fn ticker(
     every: Duration,
     mut tick: impl FnMut(bool) + Send + 'static,
 ) -> std::io::Result<(signals::SyncSender<()>, JoinHandle<()>)> {
-    let (signal, signalled) = signals::sync_channel(0);
+    let (signal, signalled) = signals::sync_channel(1);
     let run = move || {
         while signalled.recv_timeout(every) == Err(signals::RecvTimeoutError::Timeout) {
             tick(false);
