@@ -25,8 +25,8 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("http", &["src/edge/", "src/protocol/", "src/cli/export.rs"]),
     // one store, one place
     ("fjall", &["src/store/embedded/"]),
-    ("fs4", &["src/store/embedded/"]),
     ("crc32fast", &["src/store/"]),
+    ("xxhash_rust", &["src/store/"]),
     // passwords, tokens, and the one provider of cryptography
     ("argon2", &["src/auth/"]),
     ("jsonwebtoken", &["src/auth/"]),

@@ -17,7 +17,7 @@ use actors::testkit::contract::samples::{batch_with, direct, head, marks, user, 
 use parlance::store::embedded::{EmbeddedStore, Options};
 
 const FOLDER: &str = "PARLANCE_CRASH_FOLDER";
-const ROUNDS: usize = 6;
+const ROUNDS: usize = 20;
 const LOGS: u64 = 8;
 
 fn log(n: u64) -> LogId {
@@ -84,7 +84,7 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut acked = BTreeMap::new();
     for round in 0..ROUNDS {
-        acked.extend(kill_after(folder.path(), 150 + 97 * round));
+        acked.extend(kill_after(folder.path(), 60 + 37 * round));
         let store = open(folder.path());
         for n in 0..LOGS {
             let promised = |what: &str| acked.get(&(what.to_owned(), n)).copied().unwrap_or(0);

@@ -160,6 +160,14 @@ pub enum Limit {
     CommitsWaiting,
     /// Rows of one commit of the embedded store.
     CommitRows,
+    /// Bytes of one commit of the embedded store.
+    CommitBytes,
+    /// Heads that the embedded store's writer remembers.
+    CommitHeads,
+    /// Reads of the embedded store at work on threads for blocking work.
+    ReadsAtWork,
+    /// Rows that the embedded store reads where they are asked for.
+    ReadRowsInline,
     /// Time after which a stuck commit stops the node.
     CommitWatchdog,
     /// Time over which clients are told to leave at a drain.
@@ -543,6 +551,34 @@ pub const TABLE: &[Row] = &[
         512,
         Unit::Count,
         ["store/embedded", "the rest goes into the next commit", "parlance_store_commit_rows"],
+    ),
+    row(
+        Limit::CommitBytes,
+        "commit_bytes",
+        1_048_576,
+        Unit::Bytes,
+        ["store/embedded", "the rest goes into the next commit", "parlance_store_commit_rows"],
+    ),
+    row(
+        Limit::CommitHeads,
+        "commit_heads",
+        65_536,
+        Unit::Count,
+        ["store/embedded", "the older half is forgotten, and read again when it is needed", "parlance_store_commit_seconds"],
+    ),
+    row(
+        Limit::ReadsAtWork,
+        "reads_at_work",
+        16,
+        Unit::Count,
+        ["store/embedded", "the next one waits", "parlance_actor_activation_seconds"],
+    ),
+    row(
+        Limit::ReadRowsInline,
+        "read_rows_inline",
+        4,
+        Unit::Count,
+        ["store/embedded", "more are read on threads for blocking work", "parlance_actor_activation_seconds"],
     ),
     row(
         Limit::CommitWatchdog,

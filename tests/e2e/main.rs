@@ -27,6 +27,8 @@ mod limits;
 mod ops;
 mod drain;
 mod crash;
+mod full_disk;
+mod retry_storm;
 mod actors_die;
 mod folder;
 mod archive;

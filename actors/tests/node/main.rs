@@ -6,3 +6,5 @@ mod groups;
 mod faults;
 mod owners;
 mod signals;
+mod crash_points;
+mod crashes;

@@ -15,7 +15,7 @@ use actors::node::{Node, World};
 use actors::outbound::Outbound;
 use actors::rejected::Rejected;
 use actors::session::{Reply, Session};
-use actors::store::AccountStore;
+use actors::store::{AccountStore, Store};
 use actors::telemetry::Silent;
 use actors::testkit::clock::{ManualClock, SeededRandom};
 use actors::testkit::memory::MemoryStore;
@@ -62,16 +62,7 @@ impl Stage {
     pub(crate) async fn with(limits: Limits) -> Self {
         let store = Arc::new(MemoryStore::new());
         for number in 1..=9 {
-            let account = Account {
-                id: user(number),
-                username: Username::new(&format!("user{number}")).expect("valid"),
-                email: Email::new(&format!("user{number}@example.org")).expect("valid"),
-                name: DisplayName::default(),
-                password: None,
-                active: true,
-                created_at: Timestamp(0),
-            };
-            store.put_account(account, 0).await.expect("a fresh store");
+            store.put_account(account(number), 0).await.expect("a fresh store");
         }
         Self::start(store, limits, 7).await
     }
@@ -83,21 +74,42 @@ impl Stage {
 
     async fn start(store: Arc<MemoryStore>, limits: Limits, seed: u64) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp(1_000_000_000)));
-        let world = World {
-            clock: clock.clone(),
-            random: Arc::new(SeededRandom::new(seed)),
-            store: store.clone(),
-            credentials: Arc::new(NoCredentials),
-            telemetry: Arc::new(Silent),
-            limits: Arc::new(limits),
-        };
-        Self { node: Node::start(world).await.expect("a node starts"), store, clock }
+        Self { node: start_seeded(store.clone(), clock.clone(), limits, seed).await, store, clock }
     }
 
     pub(crate) async fn connect(&self, number: u64) -> Device {
-        let identity = Identity { user: user(number), login: LoginId(u128::from(number)), expires_at: Timestamp(i64::MAX) };
-        let session = self.node.connect(self.node.name_session(), identity).await.expect("there is room");
-        Device { node: self.node.clone(), session, requests: 0, replies: Vec::new(), events: Vec::new() }
+        Device::connect(&self.node, number).await
+    }
+}
+
+/// A node over a store.
+pub(crate) async fn start(store: Arc<dyn Store>, clock: Arc<ManualClock>, limits: Limits) -> Node {
+    start_seeded(store, clock, limits, 7).await
+}
+
+/// A node over a store, with randomness of its own: no two nodes draw the same batch ids.
+pub(crate) async fn start_seeded(store: Arc<dyn Store>, clock: Arc<ManualClock>, limits: Limits, seed: u64) -> Node {
+    let world = World {
+        clock,
+        random: Arc::new(SeededRandom::new(seed)),
+        store,
+        credentials: Arc::new(NoCredentials),
+        telemetry: Arc::new(Silent),
+        limits: Arc::new(limits),
+    };
+    Node::start(world).await.expect("a node starts")
+}
+
+/// The account of the user with this number.
+pub(crate) fn account(number: u64) -> Account {
+    Account {
+        id: user(number),
+        username: Username::new(&format!("user{number}")).expect("valid"),
+        email: Email::new(&format!("user{number}@example.org")).expect("valid"),
+        name: DisplayName::default(),
+        password: None,
+        active: true,
+        created_at: Timestamp(0),
     }
 }
 
@@ -128,6 +140,13 @@ pub(crate) struct Device {
 }
 
 impl Device {
+    /// A session of the user with this number.
+    pub(crate) async fn connect(node: &Node, number: u64) -> Self {
+        let identity = Identity { user: user(number), login: LoginId(u128::from(number)), expires_at: Timestamp(i64::MAX) };
+        let session = node.connect(node.name_session(), identity).await.expect("there is room");
+        Self { node: node.clone(), session, requests: 0, replies: Vec::new(), events: Vec::new() }
+    }
+
     /// Sends a command and does not wait; answers the request's number.
     pub(crate) fn send(&mut self, command: Command) -> u32 {
         self.requests += 1;

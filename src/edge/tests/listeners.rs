@@ -122,7 +122,10 @@ async fn passwords_of_one_account_are_checked_at_a_pace() {
     account(&doors, "ann").await;
     let address = listen(&doors);
     let body = json!({"username": "ann", "password": "wrong horse"}).to_string();
-    let request = format!("POST /v1/login HTTP/1.1\r\nhost: parlance\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let request = format!(
+        "POST /v1/login HTTP/1.1\r\nhost: parlance\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
     for _ in 0..2 {
         assert!(ask(address, &request).await.starts_with("HTTP/1.1 401"));
     }

@@ -4,9 +4,10 @@
 //! <folder>/parlance.lock       held exclusively while the store is open
 //! <folder>/parlance.witness    the count of commits (see `witness`)
 //! <folder>/store/              the database
+//! <folder>/store.begun/        a database that is being made; what a crash left of one is made anew
 //! ```
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,6 +18,7 @@ use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistM
 
 use super::OpenError;
 use super::keys::{Key, Space};
+use super::manifest;
 use super::records::{Damage, Stored};
 use super::witness::{self, Sighting};
 
@@ -25,11 +27,12 @@ pub(super) const FORMAT: u64 = 1;
 
 const LOCK: &str = "parlance.lock";
 const STORE: &str = "store";
+const BEGUN: &str = "store.begun";
 const MIB: u64 = 1024 * 1024;
 /// KF5: the journals are read again at each start.
 const JOURNALS_BYTES: u64 = 128 * MIB;
-const ENTRIES_MEMTABLE_BYTES: u64 = 32 * MIB;
-const OTHER_MEMTABLE_BYTES: u64 = 16 * MIB;
+/// The entries' memtable unless somebody asks otherwise; the others get half (KF5).
+pub(super) const MEMTABLE_BYTES: u64 = 32 * 1024 * 1024;
 const ENTRIES_BLOCK_BYTES: u32 = 16 * 1024;
 const OTHER_BLOCK_BYTES: u32 = 4 * 1024;
 /// Flushing and compacting; the machine's own cores are for the node.
@@ -56,11 +59,11 @@ pub(super) struct Opened {
 
 impl Folder {
     /// Locks the folder, makes the database or opens it, checks both and counts the start, durably.
-    pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Opened, OpenError> {
+    pub(super) fn open(path: &Path, cache_bytes: u64, memtable_bytes: u64) -> Result<Opened, OpenError> {
         // Messages and secrets lie here: a folder that is made is its owner's alone.
         let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
         made.map_err(|source| OpenError::Io { folder: path.to_owned(), source })?;
-        let folder = Self::locked(path, cache_bytes)?;
+        let folder = Self::locked(path, cache_bytes, memtable_bytes)?;
         let held = folder.check_commits()?;
         folder.count_start(held)
     }
@@ -71,31 +74,35 @@ impl Folder {
         if !path.join(STORE).join("version").try_exists().map_err(io)? && witness::read(path).map_err(io)?.is_none() {
             return Err(OpenError::Missing { folder: path.to_owned() });
         }
-        let folder = Self::locked(path, cache_bytes)?;
+        let folder = Self::locked(path, cache_bytes, MEMTABLE_BYTES)?;
         folder.check_commits()?;
         Ok(folder)
     }
 
-    fn locked(path: &Path, cache_bytes: u64) -> Result<Self, OpenError> {
+    fn locked(path: &Path, cache_bytes: u64, memtable_bytes: u64) -> Result<Self, OpenError> {
         let io = |source| OpenError::Io { folder: path.to_owned(), source };
         let lock = lock(path)?;
-        let is_new = !path.join(STORE).join("version").try_exists().map_err(io)?;
-        if is_new && witness::read(path).map_err(io)?.is_some() {
-            return Err(damaged(path, format!("the database is gone, though {} remembers one", witness::NAME)));
+        if !path.join(STORE).try_exists().map_err(io)? {
+            if witness::read(path).map_err(io)?.is_some() {
+                return Err(damaged(path, format!("the database is gone, though {} remembers one", witness::NAME)));
+            }
+            begin(path, cache_bytes, memtable_bytes)?;
         }
-        let database = database(path, cache_bytes)?;
-        if !is_new && database.keyspace_count() != 0 && Space::ALL.iter().any(|space| !database.keyspace_exists(space.name())) {
+        if !path.join(STORE).join("version").try_exists().map_err(io)? {
             return Err(damaged(path, "a part of the database is missing".to_owned()));
         }
-        let keyspace = |space: Space| {
-            let opened = guarded(|| database.keyspace(space.name(), || options(space)));
-            opened.map_err(|fault| fault.sentence(path))
-        };
+        if let Some(what) = manifest::damage(&path.join(STORE)).map_err(|error| Fault::from(fjall::Error::Io(error)).sentence(path))? {
+            return Err(damaged(path, what));
+        }
+        let database = database(path, STORE, cache_bytes)?;
+        if Space::ALL.iter().any(|space| !database.keyspace_exists(space.name())) {
+            return Err(damaged(path, "a part of the database is missing".to_owned()));
+        }
         let folder = Self {
             path: path.to_owned(),
-            entries: keyspace(Space::Entries)?,
-            heads: keyspace(Space::Heads)?,
-            rows: keyspace(Space::Rows)?,
+            entries: keyspace(path, &database, Space::Entries, memtable_bytes)?,
+            heads: keyspace(path, &database, Space::Heads, memtable_bytes)?,
+            rows: keyspace(path, &database, Space::Rows, memtable_bytes)?,
             database,
             _lock: lock,
         };
@@ -107,18 +114,9 @@ impl Folder {
         match self.row::<u64>(Key::Format) {
             Ok(Some(FORMAT)) => Ok(()),
             Ok(Some(found)) => Err(self.format(found.to_string())),
-            Ok(None) if self.is_empty()? => Ok(()),
             Ok(None) => Err(damaged(&self.path, "its format is missing".to_owned())),
             Err(error) => Err(error),
         }
-    }
-
-    fn is_empty(&self) -> Result<bool, OpenError> {
-        let found = [&self.entries, &self.heads, &self.rows].map(Keyspace::is_empty);
-        found
-            .into_iter()
-            .try_fold(true, |all, empty| empty.map(|empty| all && empty))
-            .map_err(|error| Fault::from(error).sentence(&self.path))
     }
 
     /// The commits that are there, if they are all that were counted.
@@ -140,7 +138,7 @@ impl Folder {
     fn count_start(self, held: u64) -> Result<Opened, OpenError> {
         let (start, commits) = (self.row::<u64>(Key::Start)?.unwrap_or(0) + 1, held + 1);
         let mut batch = self.database.batch().durability(Some(PersistMode::SyncAll));
-        for (key, number) in [(Key::Format, FORMAT), (Key::Start, start), (Key::Commits, commits)] {
+        for (key, number) in [(Key::Start, start), (Key::Commits, commits)] {
             let key = key.bytes();
             let value = number.seal(&key);
             batch.insert(&self.rows, key, value);
@@ -203,16 +201,61 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-fn database(path: &Path, cache_bytes: u64) -> Result<Database, OpenError> {
+/// Makes a database under another name and renames it when it is whole and synced: a database that is there was made
+/// to its end, and what a crash left of one that was not is nobody's.
+fn begin(path: &Path, cache_bytes: u64, memtable_bytes: u64) -> Result<(), OpenError> {
+    let io = |source| OpenError::Io { folder: path.to_owned(), source };
+    let begun = path.join(BEGUN);
+    if begun.try_exists().map_err(io)? {
+        fs::remove_dir_all(&begun).map_err(io)?;
+    }
+    let database = database(path, BEGUN, cache_bytes)?;
+    let [entries, heads, rows] = Space::ALL.map(|space| keyspace(path, &database, space, memtable_bytes));
+    let spaces = (entries?, heads?, rows?);
+    let key = Key::Format.bytes();
+    let mut batch = database.batch().durability(Some(PersistMode::SyncAll));
+    batch.insert(&spaces.2, key.clone(), FORMAT.seal(&key));
+    batch.commit().map_err(|error| Fault::from(error).sentence(path))?;
+    drop((spaces, database));
+    sync_below(&begun).map_err(io)?;
+    fs::rename(begun, path.join(STORE)).map_err(io)?;
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(io)?;
+    // The folder's own name, and those of folders that were made with it, must last as well.
+    for ancestor in path.canonicalize().map_err(io)?.ancestors().skip(1) {
+        if let Err(error) = File::open(ancestor).and_then(|folder| folder.sync_all()) {
+            tracing::debug!(?ancestor, %error, "a folder above the store cannot be synced");
+        }
+    }
+    Ok(())
+}
+
+/// Syncs everything in a folder, and the folder.
+fn sync_below(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_below(&entry.path())?;
+        } else {
+            File::open(entry.path())?.sync_all()?;
+        }
+    }
+    File::open(folder)?.sync_all()
+}
+
+fn database(path: &Path, name: &str, cache_bytes: u64) -> Result<Database, OpenError> {
     let builder =
-        Database::builder(path.join(STORE)).cache_size(cache_bytes).max_journaling_size(JOURNALS_BYTES).worker_threads(WORKER_THREADS);
+        Database::builder(path.join(name)).cache_size(cache_bytes).max_journaling_size(JOURNALS_BYTES).worker_threads(WORKER_THREADS);
     guarded(|| builder.open()).map_err(|fault| fault.sentence(path))
 }
 
-fn options(space: Space) -> KeyspaceCreateOptions {
+fn keyspace(path: &Path, database: &Database, space: Space, memtable_bytes: u64) -> Result<Keyspace, OpenError> {
+    guarded(|| database.keyspace(space.name(), || options(space, memtable_bytes))).map_err(|fault| fault.sentence(path))
+}
+
+fn options(space: Space, memtable_bytes: u64) -> KeyspaceCreateOptions {
     let (memtable, block) = match space {
-        Space::Entries => (ENTRIES_MEMTABLE_BYTES, ENTRIES_BLOCK_BYTES),
-        Space::Heads | Space::Rows => (OTHER_MEMTABLE_BYTES, OTHER_BLOCK_BYTES),
+        Space::Entries => (memtable_bytes, ENTRIES_BLOCK_BYTES),
+        Space::Heads | Space::Rows => (memtable_bytes / 2, OTHER_BLOCK_BYTES),
     };
     KeyspaceCreateOptions::default()
         .max_memtable_size(memtable)
@@ -239,8 +282,10 @@ impl Fault {
             Self::Panicked => damaged(path, "the database cannot make sense of its files".to_owned()),
             Self::Refused(error) => match *error {
                 fjall::Error::Locked => OpenError::InUse { folder },
-                fjall::Error::Io(source) if is_damage(source.kind()) => damaged(path, source.to_string()),
-                fjall::Error::Io(source) => OpenError::Io { folder, source },
+                fjall::Error::Io(source) | fjall::Error::Storage(fjall::LsmError::Io(source)) => match source.kind() {
+                    kind if is_damage(kind) => damaged(path, source.to_string()),
+                    _ => OpenError::Io { folder, source },
+                },
                 fjall::Error::InvalidVersion(Some(version)) => {
                     OpenError::Format { folder, found: format!("of database version {version:?}"), known: FORMAT }
                 }

@@ -97,23 +97,24 @@ fn projected(log: LogId, version: Seq, row: &Row) -> Sealed {
     }
 }
 
-/// Heads that the writer has read or written, so that an append need not read: two generations of at most 32,768,
-/// about 10 MB in all.
-#[derive(Default)]
+/// Heads that the writer has read or written, so that an append need not read: two generations, about 150 bytes a head.
 pub(super) struct HeadCache {
+    generation_max: usize,
     young: HashMap<LogId, Head>,
     old: HashMap<LogId, Head>,
 }
 
-const HEADS_PER_GENERATION: usize = 32_768;
-
 impl HeadCache {
+    pub(super) fn new(heads_max: usize) -> Self {
+        Self { generation_max: (heads_max / 2).max(1), young: HashMap::new(), old: HashMap::new() }
+    }
+
     fn get(&self, log: LogId) -> Option<Head> {
         self.young.get(&log).or_else(|| self.old.get(&log)).copied()
     }
 
     fn put(&mut self, log: LogId, head: Head) {
-        if self.young.len() >= HEADS_PER_GENERATION && !self.young.contains_key(&log) {
+        if self.young.len() >= self.generation_max && !self.young.contains_key(&log) {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.insert(log, head);

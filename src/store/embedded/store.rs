@@ -18,7 +18,7 @@ use actors::store::{
 };
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::folder::Folder;
+use super::folder::{Folder, MEMTABLE_BYTES};
 use super::group::{Append, Request};
 use super::reads::{self, Page};
 use super::stats::add;
@@ -26,11 +26,6 @@ use super::witness::{Sighting, Witness};
 use super::writer::Writer;
 use super::{Committed, OpenError, Stats};
 
-/// Reads at work on threads for blocking work; the next one waits. How many may wait is bounded by those who ask
-/// (queries of a node, actors awake).
-const READS_AT_WORK: usize = 16;
-/// Rows that are read on the spot (1.5 µs each when cached, measured); handing a read over costs 10 to 20 µs of CPU.
-const INLINE_ROWS: usize = 4;
 /// Time between two counts in the witness.
 const WITNESS_EVERY: Duration = Duration::from_secs(1);
 
@@ -40,7 +35,10 @@ pub struct Options {
     pub folder: PathBuf,
     /// Bytes for blocks that were read.
     pub cache_bytes: u64,
-    /// `CommitsWaiting`, `CommitRows` and `CommitWatchdog` are enforced here.
+    /// Bytes of entries that are gathered in memory for one table; half of it for each other kind of row. Taken over when
+    /// a folder is made, and then fixed for it.
+    pub memtable_bytes: u64,
+    /// `Commits…`, `Commit…` and `Read…` are enforced here.
     pub limits: Limits,
     /// Called once, with the reason, when a commit failed or hung: the process must end without acknowledging more.
     pub fatal: Box<dyn Fn(String) + Send + Sync>,
@@ -51,7 +49,14 @@ pub struct Options {
 impl Options {
     /// A folder with default limits, a cache of 64 MiB, and nobody who observes.
     pub fn new(folder: impl Into<PathBuf>, fatal: Box<dyn Fn(String) + Send + Sync>) -> Self {
-        Self { folder: folder.into(), cache_bytes: 64 * 1024 * 1024, limits: Limits::default(), fatal, observe: Box::new(|_| {}) }
+        Self {
+            folder: folder.into(),
+            cache_bytes: 64 * 1024 * 1024,
+            memtable_bytes: MEMTABLE_BYTES,
+            limits: Limits::default(),
+            fatal,
+            observe: Box::new(|_| {}),
+        }
     }
 }
 
@@ -115,7 +120,10 @@ pub struct EmbeddedStore {
     pub(super) shared: Arc<Shared>,
     /// Taken when the store is dropped.
     requests: Option<mpsc::Sender<Request>>,
+    /// How many reads may wait for a permit is bounded by those who ask: queries of a node, actors awake.
     readers: Arc<Semaphore>,
+    /// Reading a cached row takes 1.5 µs (measured), handing a read over to another thread 10 to 20.
+    inline_rows: usize,
     threads: Mutex<Threads>,
 }
 
@@ -135,7 +143,7 @@ impl std::fmt::Debug for EmbeddedStore {
 impl EmbeddedStore {
     /// Opens the store, or makes one. Blocks until what the last run left in the journals was read again.
     pub fn open(options: Options) -> Result<Self, OpenError> {
-        let opened = Folder::open(&options.folder, options.cache_bytes)?;
+        let opened = Folder::open(&options.folder, options.cache_bytes, options.memtable_bytes)?;
         let io = |source| OpenError::Io { folder: options.folder.clone(), source };
         let witness = Witness::begin(&options.folder, Sighting { commits: opened.commits, start: opened.start }).map_err(io)?;
         let shared = Arc::new(Shared {
@@ -155,6 +163,8 @@ impl EmbeddedStore {
             shared: Arc::clone(&shared),
             requests: waiting,
             rows_max: options.limits.count(Limit::CommitRows),
+            bytes_max: options.limits.count(Limit::CommitBytes),
+            heads_max: options.limits.count(Limit::CommitHeads),
             observe: options.observe,
         };
         let writer = std::thread::Builder::new().name("store-writer".to_owned()).spawn(|| writer.run()).map_err(io)?;
@@ -164,7 +174,9 @@ impl EmbeddedStore {
             ticker("store-watchdog", (patience / 4).max(Duration::from_millis(1)), move |_| watched.watch(patience)).map_err(io)?;
         let witness = witness_thread(Arc::clone(&shared), witness).map_err(io)?;
         let threads = Mutex::new(Threads { writer: Some(writer), tickers: vec![watchdog, witness] });
-        Ok(Self { shared, requests: Some(requests), readers: Arc::new(Semaphore::new(READS_AT_WORK)), threads })
+        let readers = Arc::new(Semaphore::new(options.limits.count(Limit::ReadsAtWork).clamp(1, Semaphore::MAX_PERMITS)));
+        let inline_rows = options.limits.count(Limit::ReadRowsInline);
+        Ok(Self { shared, requests: Some(requests), readers, inline_rows, threads })
     }
 
     /// What the metrics show.
@@ -214,7 +226,7 @@ impl EmbeddedStore {
         rows: usize,
         read: impl FnOnce(&Shared) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        if rows <= INLINE_ROWS {
+        if rows <= self.inline_rows {
             return read(&self.shared);
         }
         let permit = Arc::clone(&self.readers).acquire_owned().await.expect("never closed");

@@ -35,7 +35,7 @@ fn refused(folder: &Path) -> OpenError {
 
 /// Writes bytes past all rules.
 fn plant(folder: &Path, key: Key<'_>, value: Vec<u8>) {
-    let opened = Folder::open(folder, 1024 * 1024).expect("it opens");
+    let opened = Folder::open(folder, 1024 * 1024, 1024 * 1024).expect("it opens");
     opened.folder.keyspace(key.space()).insert(key.bytes(), value).expect("written");
     opened.folder.database().persist(fjall::PersistMode::SyncAll).expect("synced");
 }
@@ -125,7 +125,7 @@ async fn a_format_that_is_damaged_or_gone_says_so() {
         match value {
             Some(value) => plant(folder.path(), Key::Format, value),
             None => {
-                let opened = Folder::open(folder.path(), 1024 * 1024).expect("it opens");
+                let opened = Folder::open(folder.path(), 1024 * 1024, 1024 * 1024).expect("it opens");
                 opened.folder.keyspace(Key::Format.space()).remove(Key::Format.bytes()).expect("removed");
             }
         }
@@ -145,6 +145,29 @@ async fn a_database_that_is_gone_is_not_made_anew() {
         assert!(matches!(refusal, OpenError::Damaged { .. }), "{refusal}");
         assert!(refusal.to_string().contains("the database is gone"), "{refusal}");
     }
+}
+
+#[tokio::test]
+async fn a_database_whose_making_was_cut_off_is_made_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let begun = folder.path().join("store.begun");
+    std::fs::create_dir_all(begun.join("keyspaces/1")).expect("made");
+    std::fs::write(begun.join("0.jnl"), b"half a jour").expect("written");
+    let store = open(folder.path());
+    write_some_of_each(&store).await;
+    drop(store);
+    expect_some_of_each(&open(folder.path())).await;
+    assert!(!begun.exists());
+}
+
+#[tokio::test]
+async fn a_database_that_lost_a_part_is_not_made_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    drop(open(folder.path()));
+    std::fs::remove_file(folder.path().join(witness::NAME)).expect("removed");
+    std::fs::remove_file(folder.path().join("store/version")).expect("removed");
+    let refusal = refused(folder.path());
+    assert!(matches!(refusal, OpenError::Damaged { .. }), "{refusal}");
 }
 
 /// Every file of the folder but the lock, by turns gone, cut short or overwritten: never a panic, and never a store
@@ -374,6 +397,26 @@ async fn a_closed_store_refuses_writes_and_still_reads() {
     expect_some_of_each(&store).await;
     let seen = witness::read(folder.path()).expect("readable").expect("written");
     assert_eq!((seen.commits, seen.start), (commits, 1));
+}
+
+#[tokio::test]
+async fn a_list_of_tables_that_was_changed_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = EmbeddedStore::open(Options { memtable_bytes: 4_096, ..options(folder.path()) }).expect("it opens");
+    fill(&store, direct(1, 2).into(), 2_000).await;
+    drop(store);
+    for current in files(folder.path()).into_iter().filter(|file| file.ends_with("current")) {
+        let number = std::fs::read(folder.path().join(&current)).expect("readable")[0];
+        let list = current.with_file_name(format!("v{number}"));
+        let whole = std::fs::read(folder.path().join(&list)).expect("readable");
+        let mut changed = whole.clone();
+        changed[whole.len() / 4] ^= 8;
+        std::fs::write(folder.path().join(&list), changed).expect("written");
+        let refusal = refused(folder.path());
+        assert!(matches!(refusal, OpenError::Damaged { .. }), "{refusal}");
+        std::fs::write(folder.path().join(&list), whole).expect("written");
+    }
+    assert_eq!(whole(&open(folder.path()), direct(1, 2).into()).await.len(), 2_000);
 }
 
 // The fixture of the format in force, for the test of old formats to keep. It is made here because only the store itself

@@ -17,14 +17,14 @@ use super::records::Stored;
 use super::stats::add;
 use super::store::Shared;
 
-/// Bytes of one commit; what is more goes into the next.
-const COMMIT_BYTES: usize = 1024 * 1024;
-
 /// The writer, before its thread.
 pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) requests: Receiver<Request>,
     pub(super) rows_max: usize,
+    pub(super) bytes_max: usize,
+    /// Heads that are remembered.
+    pub(super) heads_max: usize,
     pub(super) observe: Box<dyn Fn(&Committed) + Send + Sync>,
 }
 
@@ -32,7 +32,7 @@ impl Writer {
     /// Serves requests until the store is closed or dropped, or a commit fails.
     pub(super) fn run(mut self) {
         let _panicked = Panicked(Arc::clone(&self.shared));
-        let mut heads = HeadCache::default();
+        let mut heads = HeadCache::new(self.heads_max);
         let mut carried = None;
         while let Some(first) = carried.take().or_else(|| self.requests.blocking_recv()) {
             let shared = Arc::clone(&self.shared);
@@ -52,7 +52,7 @@ impl Writer {
         while let Ok(request) = self.requests.try_recv() {
             let weight = request.weight();
             (rows, bytes) = (rows + weight.0, bytes + weight.1);
-            if rows > self.rows_max || bytes > COMMIT_BYTES {
+            if rows > self.rows_max || bytes > self.bytes_max {
                 return Some(request);
             }
             self.admit(group, request);
