@@ -97,7 +97,7 @@ impl App {
         let tasks = vec![
             tokio::spawn(turn_wheel(Arc::clone(&doors))),
             tokio::spawn(upkeep(metrics)),
-            tokio::spawn(ops::serve(operators, Arc::clone(&doors), refresh)),
+            tokio::spawn(ops::serve(operators, Arc::clone(&doors), refresh, Arc::<EmbeddedStore>::clone(&store), config.test)),
             tokio::spawn(accept::accept(clients, Arc::clone(&doors))),
         ];
         Ok(Self { doors, store, clients: clients_at, operators: operators_at, tasks })

@@ -53,6 +53,14 @@ pub struct OpsConfig {
     pub listen: SocketAddr,
 }
 
+/// Hooks for tests of recovery; never on in production.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestConfig {
+    /// Whether `POST /test/kill?log=` on the ops listener kills actors.
+    pub hooks: bool,
+}
+
 /// What is logged.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -84,6 +92,8 @@ pub struct Config {
     pub ops: OpsConfig,
     /// What is logged.
     pub log: LogConfig,
+    /// Hooks for tests.
+    pub test: TestConfig,
     /// Every bound.
     pub limits: Limits,
 }
@@ -172,6 +182,8 @@ struct Sections {
     ops: OpsConfig,
     log: LogConfig,
     #[serde(default)]
+    test: TestConfig,
+    #[serde(default)]
     limits: BTreeMap<String, Written>,
 }
 
@@ -197,7 +209,7 @@ impl Config {
         figment = figment.merge(Environment(environment.into_iter().collect())).merge(flagged(flags));
         let sections: Sections = figment.extract().map_err(|error| ConfigError(error.to_string()))?;
         let limits = limits(&sections.limits)?;
-        Ok(Self { node: sections.node, edge: sections.edge, ops: sections.ops, log: sections.log, limits })
+        Ok(Self { node: sections.node, edge: sections.edge, ops: sections.ops, log: sections.log, test: sections.test, limits })
     }
 
     /// What is in force without any file, variable or flag.

@@ -12,7 +12,7 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     match Arguments::parse().run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // The log may not be set up yet, and whoever started us reads this.
             if writeln!(io::stderr(), "parlance: {error:#}").is_err() {

@@ -15,14 +15,14 @@ const FOREIGN: &[(&str, &[&str])] = &[
     // the actor kit and its map: the shells of the core alone
     ("ractor", &["actors/src/"]),
     ("dashmap", &["actors/src/"]),
-    // sockets and HTTP: the edge alone; a translator may use the types of `http`
-    ("hyper", &["src/edge/"]),
-    ("hyper_util", &["src/edge/"]),
-    ("http_body_util", &["src/edge/"]),
+    // sockets and HTTP: the edge, and the command that asks a running node; a translator may use the types of `http`
+    ("hyper", &["src/edge/", "src/cli/export.rs"]),
+    ("hyper_util", &["src/edge/", "src/cli/export.rs"]),
+    ("http_body_util", &["src/edge/", "src/cli/export.rs"]),
     ("axum", &["src/edge/"]),
     ("tokio_tungstenite", &["src/edge/", "bench/"]),
     ("futures_util", &["src/edge/", "src/cli/", "bench/"]),
-    ("http", &["src/edge/", "src/protocol/"]),
+    ("http", &["src/edge/", "src/protocol/", "src/cli/export.rs"]),
     // one store, one place
     ("fjall", &["src/store/embedded/"]),
     ("fs4", &["src/store/embedded/"]),
@@ -30,16 +30,17 @@ const FOREIGN: &[(&str, &[&str])] = &[
     // passwords, tokens, and the one provider of cryptography
     ("argon2", &["src/auth/"]),
     ("jsonwebtoken", &["src/auth/"]),
-    ("aws_lc_rs", &["src/auth/", "src/app.rs"]),
+    ("aws_lc_rs", &["src/auth/", "src/app.rs", "src/archive/"]),
     // formats: where foreign bytes become values
-    ("serde", &["src/protocol/", "src/store/", "src/auth/", "src/config.rs", "src/cli/"]),
-    ("serde_json", &["src/protocol/", "src/auth/", "src/cli/", "bench/"]),
+    ("serde", &["src/protocol/", "src/archive/", "src/store/", "src/auth/", "src/config.rs", "src/cli/"]),
+    ("serde_json", &["src/protocol/", "src/archive/", "src/auth/", "src/cli/", "bench/"]),
     ("serde_bytes", &["src/protocol/", "src/store/"]),
     ("rmp_serde", &["src/protocol/", "src/store/", "bench/"]),
-    ("base64", &["src/protocol/", "src/auth/"]),
+    ("base64", &["src/protocol/", "src/archive/", "src/auth/"]),
     // settings, arguments, metrics, logs
     ("figment", &["src/config.rs"]),
     ("clap", &["src/main.rs", "src/cli/", "bench/"]),
+    ("indicatif", &["src/cli/progress.rs"]),
     ("metrics", &["src/metrics.rs", "src/edge/"]), // the edge holds handles; names stand in metrics.rs alone
     ("metrics_exporter_prometheus", &["src/metrics.rs"]),
     ("tracing_subscriber", &["src/app.rs", "src/main.rs", "src/cli/"]),
@@ -72,9 +73,10 @@ const PARTS: &[Part] = &[
     Part { under: "src/config.rs", siblings: Some(&[]), without: &["tokio", "tracing"], shells: false },
     Part { under: "src/metrics.rs", siblings: Some(&[]), without: &["tokio"], shells: false },
     Part { under: "src/protocol/", siblings: Some(&[]), without: &["tokio", "tracing"], shells: false },
+    Part { under: "src/archive/", siblings: Some(&[]), without: &["tokio", "tracing"], shells: false },
     Part { under: "src/store/", siblings: Some(&[]), without: &[], shells: false },
     Part { under: "src/auth/", siblings: Some(&[]), without: &[], shells: false },
-    Part { under: "src/edge/", siblings: Some(&["protocol"]), without: &[], shells: true },
+    Part { under: "src/edge/", siblings: Some(&["protocol", "archive"]), without: &[], shells: true },
     Part { under: "src/app.rs", siblings: None, without: &[], shells: true },
     Part { under: "src/cli/", siblings: None, without: &[], shells: true },
     Part { under: "src/main.rs", siblings: None, without: &[], shells: true },
@@ -84,6 +86,7 @@ const PARTS: &[Part] = &[
 /// The core's words and ports: what an adapter may name of it.
 const WORDS: &[&str] = &[
     "account",
+    "archive",
     "command",
     "content",
     "credential",

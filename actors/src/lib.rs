@@ -1,9 +1,9 @@
 //! The domain of Parlance and its actors. Nothing here can reach a socket, a file, the environment or a clock.
 //!
 //! Read in this order: the words ([`id`], [`time`], [`kind`], [`content`], [`entry`], [`account`], [`command`],
-//! [`rejected`], [`view`], [`event`]), the bounds ([`limits`]), the ports ([`store`], [`credential`], [`telemetry`]),
-//! the way out ([`session`], [`outbound`]), the rules ([`policy`], [`bucket`], [`log`], [`conversation`], [`user`]),
-//! and what runs them: the homes, the answers, the directory, and [`node`], the façade of the crate.
+//! [`rejected`], [`view`], [`event`]), the bounds ([`limits`]), the ports ([`store`], [`archive`], [`credential`],
+//! [`telemetry`]), the way out ([`session`], [`outbound`]), the rules ([`policy`], [`bucket`], [`log`],
+//! [`conversation`], [`user`], [`restoration`]), and what runs them: the homes, the answers, the directory, and [`node`], the façade of the crate.
 //! With the feature `testkit` there are doubles of the ports and the contract that every store is held to.
 
 pub mod id;
@@ -18,6 +18,7 @@ pub mod view;
 pub mod event;
 pub mod limits;
 pub mod store;
+pub mod archive;
 pub mod credential;
 pub mod telemetry;
 pub mod session;
@@ -27,6 +28,7 @@ pub mod bucket;
 pub mod log;
 pub mod conversation;
 pub mod user;
+pub mod restoration;
 mod home;
 mod answer;
 pub mod accounts;

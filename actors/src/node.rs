@@ -143,15 +143,20 @@ impl Node {
         self.world().store.readiness()
     }
 
-    /// Takes in a connection that has authenticated.
-    pub async fn connect(&self, identity: Identity) -> Result<Arc<Session>, Rejected> {
+    /// A name for a connection, good for its session.
+    pub fn name_session(&self) -> SessionId {
+        SessionId(self.world().random.draw())
+    }
+
+    /// Takes in a connection that has authenticated, under a name from [`Node::name_session`].
+    pub async fn connect(&self, id: SessionId, identity: Identity) -> Result<Arc<Session>, Rejected> {
         if self.is_draining() {
             return Err(Rejected::Draining);
         }
         let limits = &self.world().limits;
         let queue = OutboundQueue::new(limits.count(Limit::OutboundFrames), limits.count(Limit::OutboundBytes));
         let in_flight = u32::try_from(limits.get(Limit::RequestsInFlight)).unwrap_or(u32::MAX);
-        let session = Session::new(SessionId(self.world().random.draw()), identity, queue, in_flight);
+        let session = Session::new(id, identity, queue, in_flight);
         for _ in 0..ATTACH_TRIES {
             let (sender, answer) = oneshot::channel();
             self.directory().send_user(self, identity.user, user::mail::Mail::Attach(Arc::clone(&session), sender));

@@ -97,6 +97,7 @@ struct Waiting {
     items: VecDeque<Outbound>,
     announcements: usize,
     bytes: usize,
+    #[expect(clippy::box_collection, reason = "a queue without gaps, as nearly all are, pays eight bytes for them")]
     gaps: Option<Box<BTreeMap<LogId, (Seq, Seq)>>>,
     beat: bool,
     close: Option<CloseReason>,

@@ -1,10 +1,16 @@
 //! The command line: one file per subcommand. Without arguments it serves, on this machine alone.
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 pub mod serve;
 pub mod config;
 pub mod token;
+pub mod export;
+pub mod import;
+pub mod check;
+mod progress;
 pub mod version;
 
 /// A realtime chat server: durable before it acknowledges.
@@ -25,20 +31,30 @@ pub enum Command {
     Config(config::Arguments),
     /// Make access tokens with a node's key.
     Token(token::Arguments),
+    /// Write everything that is stored into one file.
+    Export(export::Arguments),
+    /// Take an export into a data folder.
+    Import(import::Arguments),
+    /// Read a data folder to its last row and say whether it is whole.
+    Check(check::Arguments),
     /// Show the version.
     Version,
 }
 
 impl Arguments {
     /// Does it.
-    pub fn run(self) -> anyhow::Result<()> {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
+            Some(Command::Check(arguments)) => return check::run(&arguments),
             None => serve::run_bare(),
             Some(Command::Serve(arguments)) => serve::run(&arguments),
             Some(Command::Config(arguments)) => config::run(&arguments),
             Some(Command::Token(arguments)) => token::run(&arguments),
+            Some(Command::Export(arguments)) => export::run(&arguments),
+            Some(Command::Import(arguments)) => import::run(&arguments),
             Some(Command::Version) => version::run(),
-        }
+        }?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 

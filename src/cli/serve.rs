@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::app::App;
@@ -45,25 +45,40 @@ fn serve(config: &Config) -> anyhow::Result<()> {
     log(&config.log)?;
     let runtime = Runtime::new().context("no threads to run on")?;
     runtime.block_on(async {
+        // Before anything can be asked to stop: a signal that comes while the node starts is not lost.
+        let mut stop = StopSignals::listen()?;
         let app = App::start(config).await?;
         greet(config, &app)?;
-        told_to_stop().await?;
+        stop.received().await;
         app.stop().await;
         Ok(())
     })
 }
 
-async fn told_to_stop() -> io::Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT, caught from the moment this is made.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    async fn received(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 fn log(config: &LogConfig) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&config.filter).with_context(|| format!("log.filter: `{}` is no filter", config.filter))?;
+    // Whatever else is asked for: these two would print whole frames, and with them tokens and texts.
+    let silenced = ["tungstenite=warn", "tokio_tungstenite=warn"];
+    let filter = silenced.iter().filter_map(|directive| directive.parse().ok()).fold(filter, EnvFilter::add_directive);
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     let installed = match config.format {
         LogFormat::Text => subscriber.try_init(),
@@ -83,8 +98,8 @@ fn greet(config: &Config, app: &App) -> io::Result<()> {
   data        {data}
 
 Sign up; the answer has the access token:
-  curl -s http://{clients}/v1/accounts -d '{{"username":"ann","email":"ann@example.org","password":"correct horse"}}'
-  curl -s http://{clients}/v1/login -d '{{"username":"ann","password":"correct horse"}}'
+  curl -s http://{clients}/v1/accounts -H 'content-type: application/json' -d '{{"username":"ann","email":"ann@example.org","password":"correct horse"}}'
+  curl -s http://{clients}/v1/login -H 'content-type: application/json' -d '{{"username":"ann","password":"correct horse"}}'
   curl -s http://{clients}/v1/me -H "Authorization: Bearer $TOKEN"
 Open a socket with any WebSocket client, such as websocat:
   websocat --protocol parlance.v1+json ws://{clients}/v1/ws

@@ -132,11 +132,11 @@ pub(super) async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
     greeted: Greeted,
     doors: Arc<Doors>,
 ) {
-    let Greeted { registered, heartbeat, life, pushes } = greeted;
+    let Greeted { registered, heartbeat, life, pushes, rest } = greeted;
     let counted = Counted::in_gauge(&doors.metrics.edge.connections[encoding as usize]);
     let since = doors.seconds();
     let pulse = doors.wheel.watch(Arc::clone(&registered.session), Watch { heartbeat, life });
-    let mut socket = Socket::new(socket, Arc::clone(&doors), pulse, encoding, pushes);
+    let mut socket = Socket::new(socket, Arc::clone(&doors), pulse, encoding, pushes, rest);
     let ending = socket.run().await;
     drop(counted);
     let (session, identity) = (registered.session.id, registered.session.identity);

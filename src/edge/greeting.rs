@@ -3,6 +3,7 @@
 //! It runs boxed and is freed when it is done, so that an idle connection keeps only its loop (KW2). Whatever it has
 //! registered is given back when it is dropped.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -57,10 +58,14 @@ pub struct Greeted {
     pub life: Duration,
     /// Pushes written so far.
     pub pushes: u64,
+    /// Requests that stood behind the credential in the same frame.
+    pub rest: VecDeque<Incoming>,
 }
 
 struct Greeting<'a, S> {
     doors: &'a Doors,
+    /// The connection's name, from `hello` on.
+    name: SessionId,
     socket: &'a mut WebSocket<Wire<S>>,
     encoding: Encoding,
     pushes: u64,
@@ -75,7 +80,8 @@ pub async fn greet<S: AsyncRead + AsyncWrite + Unpin>(
     presented: Option<Secret>,
 ) -> Result<Greeted, Ending> {
     let deadline = doors.limits.time(Limit::AuthDeadline);
-    let mut greeting = Greeting { doors, socket, encoding, pushes: 0, bad_frames: 0 };
+    let name = doors.node.name_session();
+    let mut greeting = Greeting { doors, name, socket, encoding, pushes: 0, bad_frames: 0 };
     let greeted = async {
         match presented {
             Some(token) => greeting.admit_presented(token).await,
@@ -92,8 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Greeting<'_, S> {
     /// The credential came with the handshake: no request asks, so only the close code answers.
     async fn admit_presented(&mut self, token: Secret) -> Result<Greeted, Ending> {
         let admitted = self.admit(&token).await;
-        let session = admitted.as_ref().map_or_else(|_| self.stranger(), |(registered, _, _)| registered.session.id);
-        self.hello(session)?;
+        self.hello()?;
         match admitted {
             Ok((registered, _, life)) => Ok(self.greeted(registered, None, life)),
             Err(rejected) => Err(Ending::Server(Ending::of_credential(&rejected).unwrap_or(CloseReason::Overloaded))),
@@ -101,12 +106,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Greeting<'_, S> {
     }
 
     async fn await_auth(&mut self) -> Result<Greeted, Ending> {
-        self.hello(self.stranger())?;
+        self.hello()?;
         loop {
             let frame = self.frame().await?;
-            for incoming in decode(self.encoding, &frame, &self.doors.limits, None) {
-                if let Some(greeted) = self.answer(incoming).await? {
-                    return Ok(greeted); // a client that sends more in the same frame has not waited for the answer
+            let mut incoming = VecDeque::from(decode(self.encoding, &frame, &self.doors.limits, None));
+            while let Some(first) = incoming.pop_front() {
+                if let Some(mut greeted) = self.answer(first).await? {
+                    let viewer = greeted.registered.session.identity.user;
+                    greeted.rest = incoming.into_iter().map(|incoming| resolved(incoming, viewer)).collect();
+                    return Ok(greeted);
                 }
             }
         }
@@ -143,7 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Greeting<'_, S> {
 
     /// Asks the node: does the token prove something, and is there room for the session?
     async fn admit(&self, token: &Secret) -> Result<(Registered, UserView, Duration), Rejected> {
-        let admitted = admit(&self.doors.node, token).await;
+        let admitted = admit(&self.doors.node, self.name, token).await;
         if let Err(rejected) = &admitted {
             count_refused(self.doors, rejected);
         }
@@ -155,17 +163,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Greeting<'_, S> {
 
     fn greeted(&self, registered: Registered, heartbeat: Option<Duration>, life: Duration) -> Greeted {
         let heartbeat = heartbeat.unwrap_or_else(|| self.doors.limits.time(Limit::Heartbeat));
-        Greeted { registered, heartbeat, life, pushes: self.pushes }
+        Greeted { registered, heartbeat, life, pushes: self.pushes, rest: VecDeque::new() }
     }
 
-    /// A name for a connection that has no session yet.
-    fn stranger(&self) -> SessionId {
-        SessionId(self.doors.node.world().random.draw())
-    }
-
-    fn hello(&mut self, session: SessionId) -> Result<(), Ending> {
+    fn hello(&mut self) -> Result<(), Ending> {
         let time = self.doors.node.world().clock.now();
-        let hello = Hello { time, session, build: env!("CARGO_PKG_VERSION"), limits: &self.doors.limits };
+        let hello = Hello { time, session: self.name, build: env!("CARGO_PKG_VERSION"), limits: &self.doors.limits };
         self.say(&render_hello(self.encoding, &hello))
     }
 
@@ -225,11 +228,22 @@ fn poll_message<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-async fn admit(node: &Node, token: &Secret) -> Result<(Registered, UserView), Rejected> {
+async fn admit(node: &Node, name: SessionId, token: &Secret) -> Result<(Registered, UserView), Rejected> {
     let identity = node.accounts().identify(&token.0).await?;
     let account = node.accounts().me(identity.user).await?;
-    let session = node.connect(identity).await?;
+    let session = node.connect(name, identity).await?;
     Ok((Registered { node: node.clone(), session }, UserView::from(&account)))
+}
+
+/// A request of a user who was not known yet when it was read.
+fn resolved(incoming: Incoming, viewer: UserId) -> Incoming {
+    match incoming {
+        Incoming::Request(request) => {
+            let id = request.id;
+            request.resolve(viewer).map_or_else(|error| Incoming::Refused { id, error }, Incoming::Request)
+        }
+        refused @ Incoming::Refused { .. } => refused,
+    }
 }
 
 /// What a new token of this user proves.

@@ -120,6 +120,9 @@ async fn account(doors: &Doors, endpoint: Endpoint, needs: Needs, request: Reque
             Some(identified.inspect_err(|rejected| count_refused(doors, rejected)).map_err(|rejected| WireError::from(&rejected))?)
         }
     };
+    if parts.method != http::Method::GET && !is_json(&parts.headers) {
+        return Err(WireError::new(Code::UnsupportedMediaType));
+    }
     let body = read(doors, body).await?;
     let accounts = doors.node.accounts();
     let no_answer = |rejected: Rejected| {
@@ -185,6 +188,12 @@ async fn read(doors: &Doors, body: Body) -> Result<Bytes, WireError> {
         Ok(Err(_)) => Err(WireError::with(Code::Malformed, "the body broke off")),
         Err(_) => Err(WireError::with(Code::Malformed, "the body did not come in time")),
     }
+}
+
+/// Whether the body is declared as JSON; parameters such as a charset carry no meaning.
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    value.is_some_and(|value| value.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(rest::JSON)))
 }
 
 /// The token of `Authorization: Bearer`.

@@ -6,7 +6,7 @@
 //! Read in this order: [`doors`] (what connections share), [`admission`] and [`bucket`] (who may come in, how fast),
 //! [`accept`], [`connection`] (one connection from start to end), [`http`] and [`upgrade`], [`greeting`] (from
 //! handshake to session), [`websocket`] (the loop) on [`wire`] and [`frame`], [`ending`], [`heartbeat`] (the wheel),
-//! [`drain`], [`ops`].
+//! [`drain`], [`ops`], [`export`].
 
 pub mod doors;
 pub mod admission;
@@ -23,5 +23,6 @@ pub mod ending;
 pub mod heartbeat;
 pub mod drain;
 pub mod ops;
+pub mod export;
 #[cfg(test)]
 mod tests;

@@ -1,20 +1,29 @@
 //! The ops listener: health, readiness and metrics for operators, never on the clients' port (Z6).
+//!
+//! With `test.hooks` it also kills actors, so that tests can see them come back; off unless configured.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use actors::archive::Archive;
+use actors::id::UserId;
+use actors::node::Victim;
+use axum::extract::Query;
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{get, post};
+use axum::{Extension, Router};
 use http::StatusCode;
 use http::header;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::config::TestConfig;
 use crate::edge::doors::Doors;
+use crate::edge::export::{Exports, Peer};
 
 /// Connections of operators and their scrapers.
 const CONNECTIONS_MAX: usize = 64;
@@ -26,20 +35,20 @@ const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub type Refresh = Arc<dyn Fn() + Send + Sync>;
 
 /// Serves operators for as long as the task lives: they watch a drain too.
-pub async fn serve(listener: TcpListener, doors: Arc<Doors>, refresh: Refresh) {
-    let router = router(doors, refresh);
+pub async fn serve(listener: TcpListener, doors: Arc<Doors>, refresh: Refresh, archive: Arc<dyn Archive>, test: TestConfig) {
+    let router = router(doors, refresh, Exports::of(archive), test);
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let place = Arc::clone(&places).acquire_owned().await.expect("the places are never closed");
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept an operator's connection; trying again");
                 tokio::time::sleep(ERROR_PAUSE).await;
                 continue;
             }
         };
-        let service = TowerToHyperService::new(router.clone());
+        let service = TowerToHyperService::new(router.clone().layer(Extension(Peer(peer.ip()))));
         drop(tokio::spawn(async move {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -53,12 +62,41 @@ pub async fn serve(listener: TcpListener, doors: Arc<Doors>, refresh: Refresh) {
     }
 }
 
-fn router(doors: Arc<Doors>, refresh: Refresh) -> Router {
-    let watched = Arc::clone(&doors);
-    Router::new()
+fn router(doors: Arc<Doors>, refresh: Refresh, exports: Arc<Exports>, test: TestConfig) -> Router {
+    let (watched, node) = (Arc::clone(&doors), Arc::clone(&doors));
+    let hooks = if test.hooks { hooks(Arc::clone(&doors)) } else { Router::new() };
+    hooks
         .route("/healthz", get(async || "the process runs\n"))
         .route("/readyz", get(async move || ready(&watched)))
         .route("/metrics", get(async move || expose(doors, refresh).await))
+        .route("/export", get(async move |Extension(peer)| exports.give(peer, node.node.world().clock.now()).await))
+}
+
+#[derive(Deserialize)]
+struct Kill {
+    /// A conversation (`d1-2`, `g12`), a user's home (`user:7`) or a connected user's actor (`online:7`).
+    log: String,
+}
+
+fn hooks(doors: Arc<Doors>) -> Router {
+    let kill = async move |Query(kill): Query<Kill>| match victim(&kill.log) {
+        Some(victim) => {
+            tracing::warn!(log = kill.log, alive = doors.node.kill(victim), "told to kill an actor");
+            StatusCode::NO_CONTENT // one that is asleep is as good as dead
+        }
+        None => StatusCode::BAD_REQUEST,
+    };
+    Router::new().route("/test/kill", post(kill))
+}
+
+fn victim(log: &str) -> Option<Victim> {
+    let user = |number: &str| number.parse().ok().and_then(|number| UserId::new(number).ok());
+    match log.split_once(':') {
+        Some(("user", number)) => user(number).map(Victim::Home),
+        Some(("online", number)) => user(number).map(Victim::User),
+        Some(_) => None,
+        None => log.parse().ok().map(Victim::Conversation),
+    }
 }
 
 fn ready(doors: &Doors) -> (StatusCode, String) {

@@ -8,13 +8,13 @@ use actors::view::Secret;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
+use http::HeaderMap;
 use http::header::{self, HeaderValue};
-use http::{HeaderMap, StatusCode};
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
 use crate::edge::connection::{Handover, Visitor};
 use crate::edge::doors::Doors;
-use crate::edge::http::{bare, bearer};
+use crate::edge::http::bearer;
 use crate::metrics::Refusal;
 use crate::protocol::codec::{Encoding, SUBPROTOCOLS};
 use crate::protocol::error::{Code, WireError};
@@ -30,7 +30,7 @@ pub fn accept(doors: &Doors, mut request: Request) -> Result<Response, WireError
     }
     if !allowed(&doors.origins, request.headers()) {
         doors.metrics.rejected(Refusal::Origin);
-        return Ok(bare(StatusCode::FORBIDDEN));
+        return Err(WireError::new(Code::OriginRefused));
     }
     let (encoding, token) = offered(request.headers());
     let encoding = encoding.ok_or_else(|| {

@@ -90,8 +90,15 @@ enum Step {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
-    /// A socket that has written so many pushes while it was greeted.
-    pub fn new(stream: WebSocket<Wire<S>>, doors: Arc<Doors>, pulse: Arc<Pulse>, encoding: Encoding, pushes: u64) -> Self {
+    /// A socket that has been greeted: what was written and what was read meanwhile goes on here.
+    pub fn new(
+        stream: WebSocket<Wire<S>>,
+        doors: Arc<Doors>,
+        pulse: Arc<Pulse>,
+        encoding: Encoding,
+        pushes: u64,
+        held: VecDeque<Incoming>,
+    ) -> Self {
         Self {
             stream,
             doors,
@@ -103,7 +110,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             totals: Totals { pushes, ..Totals::default() },
             frames: Bucket::default(),
             bytes: Bucket::default(),
-            held: VecDeque::new(),
+            held,
             asked: Vec::new(),
             renewal: None,
         }

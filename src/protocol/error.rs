@@ -30,6 +30,10 @@ pub enum Code {
     NoSuchPath,
     /// The path does not take this method.
     MethodNotAllowed,
+    /// The body is not declared as JSON.
+    UnsupportedMediaType,
+    /// A page of a web origin that is not listed.
+    OriginRefused,
     /// Nobody has authenticated.
     Unauthenticated,
     /// The token proves nothing.

@@ -179,6 +179,30 @@ pub const REGISTRY: &[Row] = &[
         ],
     ),
     row(
+        Code::UnsupportedMediaType,
+        1009,
+        "unsupported_media_type",
+        415,
+        (Never, Edge),
+        [
+            "the body is not declared as JSON",
+            "A request with a body names its type, and the REST routes take `application/json` alone.",
+            "Send the header `Content-Type: application/json`.",
+        ],
+    ),
+    row(
+        Code::OriginRefused,
+        1010,
+        "origin_refused",
+        403,
+        (Never, Edge),
+        [
+            "pages of this origin may not connect",
+            "The server has a list of web origins (`edge.origins`), and the page's origin is not exactly one of them.",
+            "The operator adds the origin, with scheme, host and port as the browser sends them.",
+        ],
+    ),
+    row(
         Code::Unauthenticated,
         2001,
         "unauthenticated",

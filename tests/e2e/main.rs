@@ -29,6 +29,7 @@ mod drain;
 mod crash;
 mod actors_die;
 mod folder;
+mod archive;
 mod secrets;
 
 /// How long a condition may take to come true; far beyond what a healthy server needs, even on a loaded machine.

@@ -1,5 +1,6 @@
 //! Conversations as one member sees them: one, a page of all, and the members of one.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::command::Cursor;
@@ -85,7 +86,7 @@ pub(super) async fn listed(node: &Node, viewer: UserId) -> Result<Vec<(Conversat
     let logs: Vec<_> = ids.iter().map(|id| LogId::Conversation(*id)).collect();
     let heads = store.heads(&logs).await.map_err(unavailable)?;
     let mut listed: Vec<_> = ids.into_iter().zip(heads).filter(|(_, head)| !head.is_new()).collect();
-    listed.sort_by(|(a, one), (b, other)| (other.last_at, *b).cmp(&(one.last_at, *a)));
+    listed.sort_by_key(|(id, head)| Reverse((head.last_at, *id)));
     Ok(listed)
 }
 

@@ -61,7 +61,7 @@ pub(crate) struct Running {
     /// Who waits for the entry under a key.
     noted: HashMap<ClientKey, Vec<Noted>>,
     /// Creations whose number is being drawn or stored, by the key in this log.
-    creating: HashMap<ClientKey, Vec<Box<Request>>>,
+    creating: HashMap<ClientKey, Vec<Request>>,
     draining: Vec<oneshot::Sender<()>>,
     asleep: bool,
     used_at: Timestamp,
@@ -188,7 +188,7 @@ impl Running {
                     drop(noted.send(Ok(stored.seq)));
                 }
                 for request in self.creating.remove(&note.client_key).into_iter().flatten() {
-                    self.find(request, stored.seq);
+                    self.find(Box::new(request), stored.seq);
                 }
             }
             Known::Reserved(_) => self.noted.entry(note.client_key).or_default().extend(noted),
@@ -217,7 +217,7 @@ impl Running {
         };
         let key = creation_key(client_key);
         if let Some(waiting) = self.creating.get_mut(&key) {
-            return waiting.push(request);
+            return waiting.push(*request);
         }
         match self.scribe.keys().look_up(self.user, &key) {
             Known::Unsure => {
@@ -226,7 +226,7 @@ impl Running {
             }
             Known::Stored(stored) => self.find(request, stored.seq),
             Known::New | Known::Reserved(_) => {
-                self.creating.insert(key.clone(), vec![request]);
+                self.creating.insert(key.clone(), vec![*request]);
                 let node = self.node.clone();
                 let lost = Mail::Drawn(key.clone(), Err(StoreError::Unavailable("the draw was lost".to_owned())));
                 task::tie(&self.myself, lost, async move {
@@ -306,7 +306,7 @@ impl Running {
             }
             if let Act::Appeared { conversation } = entry.act {
                 for request in self.creating.remove(&entry.client_key).into_iter().flatten() {
-                    self.node.directory().send_conversation(&self.node, conversation, *request);
+                    self.node.directory().send_conversation(&self.node, conversation, request);
                 }
             }
             let event = Event::Own { incarnation: batch.after.incarnation, entry: Arc::clone(entry) };

@@ -15,7 +15,7 @@ use crate::id::{MessageId, Pos, Seq, UserId};
 use crate::time::Timestamp;
 
 /// For how long a key is promised to be known.
-pub const KEY_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+pub const KEY_LIFE: Duration = Duration::from_hours(24);
 
 /// What a content is compared by: 128 bits, of the whole act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

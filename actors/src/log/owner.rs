@@ -412,6 +412,6 @@ fn next_entry<W>(head: &mut Head, now: Timestamp, draft: &Draft<W>) -> Entry {
 }
 
 /// A fresh incarnation: 53 random bits, never 0.
-fn incarnation(random: u128) -> Incarnation {
+pub(crate) fn incarnation(random: u128) -> Incarnation {
     Incarnation(u64::try_from(random % u128::from(NUMBER_MAX)).unwrap_or(0) + 1)
 }

@@ -60,25 +60,25 @@ pub struct MemoryStore {
 }
 
 #[derive(Default)]
-struct Rows {
-    logs: BTreeMap<LogId, Log>,
-    sequences: BTreeMap<Sequence, u64>,
-    segments: BTreeMap<Segment, (LogId, Bucket)>,
-    groups: BTreeMap<GroupId, (Seq, GroupRow)>,
-    members: BTreeMap<(GroupId, UserId), (Seq, Membership)>,
-    own: BTreeMap<(UserId, ConversationId), (Seq, Pos)>,
-    listed: BTreeMap<(UserId, ConversationId), (Seq, bool)>,
-    marks: BTreeMap<(UserId, ConversationId), Marks>,
-    accounts: BTreeMap<UserId, Versioned<Account>>,
-    usernames: BTreeMap<Username, UserId>,
-    emails: BTreeMap<String, UserId>,
-    logins: BTreeMap<LoginId, Versioned<Login>>,
+pub(super) struct Rows {
+    pub(super) logs: BTreeMap<LogId, Log>,
+    pub(super) sequences: BTreeMap<Sequence, u64>,
+    pub(super) segments: BTreeMap<Segment, (LogId, Bucket)>,
+    pub(super) groups: BTreeMap<GroupId, (Seq, GroupRow)>,
+    pub(super) members: BTreeMap<(GroupId, UserId), (Seq, Membership)>,
+    pub(super) own: BTreeMap<(UserId, ConversationId), (Seq, Pos)>,
+    pub(super) listed: BTreeMap<(UserId, ConversationId), (Seq, bool)>,
+    pub(super) marks: BTreeMap<(UserId, ConversationId), Marks>,
+    pub(super) accounts: BTreeMap<UserId, Versioned<Account>>,
+    pub(super) usernames: BTreeMap<Username, UserId>,
+    pub(super) emails: BTreeMap<String, UserId>,
+    pub(super) logins: BTreeMap<LoginId, Versioned<Login>>,
 }
 
 #[derive(Default)]
-struct Log {
-    head: Head,
-    entries: BTreeMap<Seq, Entry>,
+pub(super) struct Log {
+    pub(super) head: Head,
+    pub(super) entries: BTreeMap<Seq, Entry>,
 }
 
 impl Default for MemoryStore {
@@ -134,7 +134,7 @@ impl MemoryStore {
         self.rows().segments.get(&segment).copied()
     }
 
-    fn rows(&self) -> MutexGuard<'_, Rows> {
+    pub(super) fn rows(&self) -> MutexGuard<'_, Rows> {
         self.rows.lock().expect("no call panics halfway")
     }
 

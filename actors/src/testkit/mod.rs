@@ -4,10 +4,13 @@
 //! |---|---|
 //! | [`clock`] | a clock that stands until it is moved, and random numbers that repeat |
 //! | [`memory`] | the store in memory, with real epochs and faults on request |
+//! | [`story`] | a small true history, told by a node |
 //! | [`contract`] | what every store must do, run whole by each implementation |
 //!
 //! Nothing here is part of a server.
 
 pub mod clock;
 pub mod memory;
+mod memory_archive;
+pub mod story;
 pub mod contract;

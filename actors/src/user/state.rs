@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 /// Of how many conversations the last typing signal is remembered.
 const TYPING_REMEMBERED: usize = 16;
 /// The span over which created groups are counted.
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// A user with a live session, or one that has just lost the last.
 #[derive(Debug)]

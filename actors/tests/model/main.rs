@@ -4,11 +4,27 @@
 //! the roll-over to a new bucket. Nothing may be lost, doubled or renumbered in any reachable state. The wrong ways to
 //! append are planted and must be found; the shortest trace is printed.
 
+#![expect(clippy::print_stdout, reason = "the figures and the shortest traces are what this test is for")]
+
 mod world;
 mod search;
 
 use search::{Verdict, search};
 use world::{Setting, Variant};
+
+/// Where the searches begin and how much may go wrong in them; more with `PARLANCE_MODEL=long`.
+fn settings() -> Vec<Setting> {
+    let mut settings = vec![
+        Setting { name: "a fresh log, a fault and a crash", tail: 0, faults: 1, crashes: 1 },
+        Setting { name: "the last seq of a bucket", tail: 4_095, faults: 1, crashes: 0 },
+        Setting { name: "the first seq of a bucket", tail: 4_096, faults: 1, crashes: 0 },
+    ];
+    if std::env::var_os("PARLANCE_MODEL").is_some_and(|wish| wish == "long") {
+        settings.push(Setting { name: "a fresh log, two faults and a crash", tail: 0, faults: 2, crashes: 1 });
+        settings.push(Setting { name: "the last seq of a bucket, two faults", tail: 4_095, faults: 2, crashes: 0 });
+    }
+    settings
+}
 
 /// The fewest states that the search of the right rules must visit over all settings.
 const STATES_MIN: usize = 400_000;
@@ -16,11 +32,7 @@ const STATES_MIN: usize = 400_000;
 #[test]
 fn the_append_rules_hold_in_every_reachable_state() {
     let mut states = 0;
-    for setting in [
-        Setting { name: "a fresh log", tail: 0, faults: 2, crashes: 1 },
-        Setting { name: "the last seq of a bucket", tail: 4_095, faults: 2, crashes: 1 },
-        Setting { name: "the first seq of a bucket", tail: 4_096, faults: 2, crashes: 1 },
-    ] {
+    for setting in settings() {
         let found = search(setting, Variant::Right);
         println!("{}: {} states, {:?}", setting.name, found.states, found.verdict);
         assert_eq!(found.verdict, Verdict::Holds, "{:#?}", found.trace);
@@ -32,7 +44,7 @@ fn the_append_rules_hold_in_every_reachable_state() {
 
 #[test]
 fn the_tail_alone_is_enough_the_epoch_only_makes_fencing_quick() {
-    let found = search(Setting { name: "a fresh log", tail: 0, faults: 2, crashes: 1 }, Variant::TailOnly);
+    let found = search(Setting { name: "a fresh log", tail: 0, faults: 1, crashes: 0 }, Variant::TailOnly);
     println!("tail only: {} states, {:?}", found.states, found.verdict);
     assert_eq!(found.verdict, Verdict::Holds, "{:#?}", found.trace);
 }

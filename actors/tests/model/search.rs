@@ -31,9 +31,9 @@ pub(crate) fn search(setting: Setting, variant: Variant) -> Found {
     let mut seen: HashMap<u128, (u128, String)> = HashMap::new();
     let mut open = VecDeque::new();
     seen.insert(first.fingerprint(), (0, String::new()));
-    open.push_back(first);
-    while let Some(state) = open.pop_front() {
-        let from = state.fingerprint();
+    let print = first.fingerprint();
+    open.push_back((print, first));
+    while let Some((from, state)) = open.pop_front() {
         for (step, next) in state.successors() {
             let print = next.fingerprint();
             if seen.contains_key(&print) {
@@ -44,7 +44,7 @@ pub(crate) fn search(setting: Setting, variant: Variant) -> Found {
             if verdict != Verdict::Holds {
                 return Found { states: seen.len(), verdict, trace: trace(&seen, print) };
             }
-            open.push_back(next);
+            open.push_back((print, next));
         }
     }
     Found { states: seen.len(), verdict: Verdict::Holds, trace: vec![] }

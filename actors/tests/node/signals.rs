@@ -125,8 +125,8 @@ async fn sessions_of_one_user_are_counted() {
     let stage = Stage::with(limits).await;
     let (one, _two) = (stage.connect(1).await, stage.connect(1).await);
     let identity = one.session.identity;
-    assert!(matches!(stage.node.connect(identity).await, Err(Rejected::TooFast { bucket: "sessions", .. })));
+    assert!(matches!(stage.node.connect(stage.node.name_session(), identity).await, Err(Rejected::TooFast { bucket: "sessions", .. })));
     one.disconnect();
-    assert!(stage.node.connect(identity).await.is_ok());
+    assert!(stage.node.connect(stage.node.name_session(), identity).await.is_ok());
     assert_eq!(stage.node.sessions(), 2);
 }

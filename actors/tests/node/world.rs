@@ -96,7 +96,7 @@ impl Stage {
 
     pub(crate) async fn connect(&self, number: u64) -> Device {
         let identity = Identity { user: user(number), login: LoginId(u128::from(number)), expires_at: Timestamp(i64::MAX) };
-        let session = self.node.connect(identity).await.expect("there is room");
+        let session = self.node.connect(self.node.name_session(), identity).await.expect("there is room");
         Device { node: self.node.clone(), session, requests: 0, replies: Vec::new(), events: Vec::new() }
     }
 }
@@ -167,6 +167,17 @@ impl Device {
         }
     }
 
+    /// Posts again under the same key until it is acknowledged.
+    pub(crate) async fn post_surely(&mut self, conversation: ConversationId, client_key: &str, text: &str) -> Appended {
+        loop {
+            match self.ask(post(conversation, client_key, text)).await {
+                Ok(View::Appended(appended)) => return appended,
+                Err(Rejected::Unknown | Rejected::Unavailable { .. }) => {}
+                other => unreachable!("no ack: {other:?}"),
+            }
+        }
+    }
+
     /// Waits for an event that `wanted` finds something in, and takes it out.
     pub(crate) async fn event<T>(&mut self, wanted: impl Fn(&Event) -> Option<T>) -> T {
         loop {
@@ -195,7 +206,7 @@ impl Device {
     /// Waits until something is on its way, at most a while of the runtime's time.
     async fn take(&mut self) {
         let take = std::future::poll_fn(|context| self.session.queue.poll_take(context));
-        let taken = tokio::time::timeout(Duration::from_secs(60), take).await.expect("something comes");
+        let taken = tokio::time::timeout(Duration::from_mins(1), take).await.expect("something comes");
         self.sort(taken.items);
     }
 

@@ -142,7 +142,7 @@ impl Client {
             return sleep(Duration::from_millis(50)).await;
         };
         let identity = Identity { user: self.user, login: LoginId(self.number as u128 + 1), expires_at: Timestamp(i64::MAX) };
-        let Ok(session) = node.connect(identity).await else {
+        let Ok(session) = node.connect(node.name_session(), identity).await else {
             return sleep(Duration::from_millis(50)).await;
         };
         self.connections += 1;

@@ -4,7 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actors::limits::Limit;
+use actors::testkit::contract::archive::{everything, write_every_kind};
+use actors::testkit::memory::MemoryStore;
+use actors::time::Timestamp;
 use futures_util::{SinkExt, StreamExt};
+use http::StatusCode;
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -13,8 +18,10 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
+use crate::archive::reader::Reader;
 use crate::config::Start;
 use crate::edge::doors::Doors;
+use crate::edge::export::{Exports, Peer};
 use crate::edge::tests::{account, doors, doors_of};
 use crate::edge::{accept, drain, ops};
 
@@ -177,7 +184,8 @@ async fn operators_see_health_readiness_and_metrics() {
     let address = listener.local_addr().expect("bound");
     let refreshed = Arc::clone(&doors);
     let refresh = Arc::new(move || refreshed.metrics.take_over(crate::metrics::StoreFigures::default(), 7));
-    drop(tokio::spawn(ops::serve(listener, Arc::clone(&doors), refresh)));
+    let served = ops::serve(listener, Arc::clone(&doors), refresh, Arc::new(MemoryStore::new()), crate::config::TestConfig::default());
+    drop(tokio::spawn(served));
     assert!(get(address, "/healthz", "").await.starts_with("HTTP/1.1 200"));
     assert!(get(address, "/readyz", "").await.starts_with("HTTP/1.1 200"));
     let metrics = get(address, "/metrics", "").await;
@@ -187,4 +195,30 @@ async fn operators_see_health_readiness_and_metrics() {
     let answer = get(address, "/readyz", "").await;
     assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("draining"), "{answer}");
     assert!(get(address, "/healthz", "").await.starts_with("HTTP/1.1 200"), "a draining node is alive");
+}
+
+#[tokio::test]
+async fn an_export_is_given_to_this_machine_alone_one_at_a_time_and_left_with_its_reader() {
+    let store = Arc::new(MemoryStore::new());
+    write_every_kind(&*store).await;
+    let exports = Exports::of(Arc::<MemoryStore>::clone(&store));
+    let here = Peer("127.0.0.1".parse().expect("an address"));
+    for there in ["10.0.0.1", "::ffff:10.0.0.1", "fe80::1"] {
+        let answer = exports.give(Peer(there.parse().expect("an address")), Timestamp(1)).await;
+        assert_eq!(answer.status(), 403, "{there}");
+    }
+    let first = exports.give(here, Timestamp(1)).await;
+    assert_eq!((first.status(), exports.give(here, Timestamp(1)).await.status()), (StatusCode::OK, StatusCode::TOO_MANY_REQUESTS));
+    drop(first); // its reader went in the middle
+    let again = loop {
+        let again = exports.give(here, Timestamp(1)).await;
+        if again.status() == StatusCode::OK {
+            break again;
+        }
+        tokio::task::yield_now().await;
+    };
+    let bytes = again.into_body().collect().await.expect("to its end").to_bytes();
+    let mut reader = Reader::new();
+    assert!(reader.read(&bytes).expect("whole") == everything(&*store).await);
+    reader.finish().expect("whole");
 }

@@ -5,6 +5,12 @@ use std::path::PathBuf;
 /// Nothing was opened, and nothing in the folder was changed that a second try would miss.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    /// There is no store in it.
+    #[error("there is no store in {folder}: start the node once, or name its data folder with --data")]
+    Missing {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// Another process has it open.
     #[error("the data folder {folder} is in use by another process: stop that one, or choose another folder with --data")]
     InUse {

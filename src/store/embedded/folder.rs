@@ -55,11 +55,29 @@ pub(super) struct Opened {
 }
 
 impl Folder {
-    /// Locks the folder, opens the database in it, checks both and counts the start, durably.
+    /// Locks the folder, makes the database or opens it, checks both and counts the start, durably.
     pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Opened, OpenError> {
-        let io = |source| OpenError::Io { folder: path.to_owned(), source };
         // Messages and secrets lie here: a folder that is made is its owner's alone.
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.map_err(|source| OpenError::Io { folder: path.to_owned(), source })?;
+        let folder = Self::locked(path, cache_bytes)?;
+        let held = folder.check_commits()?;
+        folder.count_start(held)
+    }
+
+    /// Locks the folder, opens the database that must be in it and checks both; counts nothing.
+    pub(super) fn look(path: &Path, cache_bytes: u64) -> Result<Self, OpenError> {
+        let io = |source| OpenError::Io { folder: path.to_owned(), source };
+        if !path.join(STORE).join("version").try_exists().map_err(io)? && witness::read(path).map_err(io)?.is_none() {
+            return Err(OpenError::Missing { folder: path.to_owned() });
+        }
+        let folder = Self::locked(path, cache_bytes)?;
+        folder.check_commits()?;
+        Ok(folder)
+    }
+
+    fn locked(path: &Path, cache_bytes: u64) -> Result<Self, OpenError> {
+        let io = |source| OpenError::Io { folder: path.to_owned(), source };
         let lock = lock(path)?;
         let is_new = !path.join(STORE).join("version").try_exists().map_err(io)?;
         if is_new && witness::read(path).map_err(io)?.is_some() {
@@ -82,7 +100,7 @@ impl Folder {
             _lock: lock,
         };
         folder.check_format()?;
-        folder.count_start()
+        Ok(folder)
     }
 
     fn check_format(&self) -> Result<(), OpenError> {
@@ -103,7 +121,8 @@ impl Folder {
             .map_err(|error| Fault::from(error).sentence(&self.path))
     }
 
-    fn count_start(self) -> Result<Opened, OpenError> {
+    /// The commits that are there, if they are all that were counted.
+    fn check_commits(&self) -> Result<u64, OpenError> {
         let held = self.row::<u64>(Key::Commits)?.unwrap_or(0);
         let witnessed = witness::read(&self.path).map_err(|source| OpenError::Io { folder: self.path.clone(), source });
         match witnessed? {
@@ -115,6 +134,10 @@ impl Folder {
             None if held > 0 => tracing::warn!(held, "no witness of earlier commits is there: a loss would not be noticed"),
             None => {}
         }
+        Ok(held)
+    }
+
+    fn count_start(self, held: u64) -> Result<Opened, OpenError> {
         let (start, commits) = (self.row::<u64>(Key::Start)?.unwrap_or(0) + 1, held + 1);
         let mut batch = self.database.batch().durability(Some(PersistMode::SyncAll));
         for (key, number) in [(Key::Format, FORMAT), (Key::Start, start), (Key::Commits, commits)] {
@@ -158,6 +181,16 @@ impl Folder {
     pub(super) fn bytes(&self, space: Space, key: &[u8]) -> fjall::Result<Option<Slice>> {
         self.keyspace(space).get(key)
     }
+}
+
+/// Takes away a folder that no process has open.
+pub fn discard(path: &Path) -> Result<(), OpenError> {
+    let io = |source| OpenError::Io { folder: path.to_owned(), source };
+    if !path.try_exists().map_err(io)? {
+        return Ok(());
+    }
+    let _lock = lock(path)?;
+    std::fs::remove_dir_all(path).map_err(io)
 }
 
 fn lock(path: &Path) -> Result<File, OpenError> {

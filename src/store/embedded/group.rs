@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use actors::account::{Account, AccountField, Login};
+use actors::archive::Record;
 use actors::entry::{Batch, Head, Row};
 use actors::id::{Bucket, ConversationId, Epoch, LogId, Pos, Segment, Seq, UserId};
 use actors::store::{AppendError, Block, Marks, PutError, Sequence, StoreError, Versioned};
@@ -23,6 +24,8 @@ pub(super) enum Request {
     Bind(Segment, (LogId, Bucket), Sender<Result<(), StoreError>>),
     PutAccount(Box<Account>, u64, Sender<Result<(), PutError>>),
     PutLogin(Box<Login>, u64, Sender<Result<(), PutError>>),
+    /// Records of an archive.
+    Admit(Vec<Record>, Sender<Result<(), StoreError>>),
     /// Nothing comes after this; answered when all before it is durable and the writer is done.
     Close(Sender<()>),
 }
@@ -35,6 +38,7 @@ impl Request {
             Self::Raise(_, marks, _) => (marks.len(), marks.len() * 128),
             Self::Draw(..) | Self::Bind(..) | Self::PutLogin(..) => (1, 128),
             Self::PutAccount(..) => (3, 512),
+            Self::Admit(records, _) => (records.len(), records.iter().map(Record::bytes).sum()),
             Self::Close(_) => (0, 0),
         }
     }
@@ -157,6 +161,10 @@ impl<'a> Group<'a> {
                 let result = self.put_login(*login, version);
                 self.later(answer, result);
             }
+            Request::Admit(records, answer) => {
+                let result = self.admit(records);
+                self.later(answer, result);
+            }
             Request::Close(answer) => self.later(answer, ()),
         }
     }
@@ -203,9 +211,13 @@ impl<'a> Group<'a> {
             self.set_bytes(Space::Rows, key, Some(value));
         }
         self.rows.extend(append.entries.into_iter().map(|row| (Space::Entries, row.key, Some(row.value))));
-        self.set(Key::Head(append.log), &append.after);
-        self.heads.put(append.log, append.after);
+        self.set_head(append.log, append.after);
         Ok(())
+    }
+
+    pub(super) fn set_head(&mut self, log: LogId, head: Head) {
+        self.set(Key::Head(log), &head);
+        self.heads.put(log, head);
     }
 
     fn head(&mut self, log: LogId) -> Result<Head, AppendError> {
@@ -300,7 +312,7 @@ impl<'a> Group<'a> {
         Ok(())
     }
 
-    fn get<T: Stored>(&self, key: Key<'_>) -> Result<Option<T>, StoreError> {
+    pub(super) fn get<T: Stored>(&self, key: Key<'_>) -> Result<Option<T>, StoreError> {
         let bytes = key.bytes();
         let value = self.bytes(key.space(), &bytes)?;
         value.map(|value| T::unseal(&bytes, &value).map_err(|damage| reads::damaged(self.shared, &damage))).transpose()
@@ -314,7 +326,7 @@ impl<'a> Group<'a> {
         self.shared.folder.bytes(space, key).map_err(|error| reads::failed(&error))
     }
 
-    fn set<T: Stored>(&mut self, key: Key<'_>, value: &T) {
+    pub(super) fn set<T: Stored>(&mut self, key: Key<'_>, value: &T) {
         let Sealed { key: bytes, value } = sealed(key, value);
         self.set_bytes(key.space(), bytes, Some(value));
     }

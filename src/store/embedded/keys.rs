@@ -71,6 +71,81 @@ pub(super) enum Key<'a> {
     Login(LoginId),
 }
 
+/// The kinds of key. Whoever has to think about each of them matches on this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Entry,
+    Head,
+    Format,
+    Start,
+    Commits,
+    Sequence,
+    Segment,
+    Group,
+    Member,
+    Own,
+    Marks,
+    Listed,
+    Account,
+    Username,
+    Email,
+    Login,
+}
+
+impl Kind {
+    /// All of them.
+    pub(super) const ALL: [Self; 16] = [
+        Self::Entry,
+        Self::Head,
+        Self::Format,
+        Self::Start,
+        Self::Commits,
+        Self::Sequence,
+        Self::Segment,
+        Self::Group,
+        Self::Member,
+        Self::Own,
+        Self::Marks,
+        Self::Listed,
+        Self::Account,
+        Self::Username,
+        Self::Email,
+        Self::Login,
+    ];
+
+    /// The keyspace that its keys lie in.
+    pub(super) fn space(self) -> Space {
+        match self {
+            Self::Entry => Space::Entries,
+            Self::Head => Space::Heads,
+            Self::Format | Self::Start | Self::Commits | Self::Sequence | Self::Segment => Space::Rows,
+            Self::Group | Self::Member | Self::Own | Self::Marks | Self::Listed => Space::Rows,
+            Self::Account | Self::Username | Self::Email | Self::Login => Space::Rows,
+        }
+    }
+
+    /// What its keys begin with; what has a keyspace of its own needs nothing.
+    pub(super) fn tag(self) -> Option<u8> {
+        match self {
+            Self::Entry | Self::Head => None,
+            Self::Format => Some(FORMAT),
+            Self::Start => Some(START),
+            Self::Commits => Some(COMMITS),
+            Self::Sequence => Some(SEQUENCE),
+            Self::Segment => Some(SEGMENT),
+            Self::Group => Some(GROUP),
+            Self::Member => Some(MEMBER),
+            Self::Own => Some(OWN),
+            Self::Marks => Some(MARKS),
+            Self::Listed => Some(LISTED),
+            Self::Account => Some(ACCOUNT),
+            Self::Username => Some(USERNAME),
+            Self::Email => Some(EMAIL),
+            Self::Login => Some(LOGIN),
+        }
+    }
+}
+
 const FORMAT: u8 = 1;
 const START: u8 = 2;
 const COMMITS: u8 = 3;
@@ -94,15 +169,31 @@ const GROUP_LOG: u8 = 2;
 const USER_LOG: u8 = 3;
 
 impl Key<'_> {
+    /// Its kind.
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Entry(..) => Kind::Entry,
+            Self::Head(_) => Kind::Head,
+            Self::Format => Kind::Format,
+            Self::Start => Kind::Start,
+            Self::Commits => Kind::Commits,
+            Self::Sequence(_) => Kind::Sequence,
+            Self::Segment(_) => Kind::Segment,
+            Self::Group(_) => Kind::Group,
+            Self::Member(..) => Kind::Member,
+            Self::Own(..) => Kind::Own,
+            Self::Marks(..) => Kind::Marks,
+            Self::Listed(..) => Kind::Listed,
+            Self::Account(_) => Kind::Account,
+            Self::Username(_) => Kind::Username,
+            Self::Email(_) => Kind::Email,
+            Self::Login(_) => Kind::Login,
+        }
+    }
+
     /// The keyspace that it lies in.
     pub(super) fn space(&self) -> Space {
-        match self {
-            Self::Entry(..) => Space::Entries,
-            Self::Head(_) => Space::Heads,
-            Self::Format | Self::Start | Self::Commits | Self::Sequence(_) | Self::Segment(_) => Space::Rows,
-            Self::Group(_) | Self::Member(..) | Self::Own(..) | Self::Marks(..) | Self::Listed(..) => Space::Rows,
-            Self::Account(_) | Self::Username(_) | Self::Email(_) | Self::Login(_) => Space::Rows,
-        }
+        self.kind().space()
     }
 
     /// Its bytes within the keyspace.
@@ -171,6 +262,48 @@ pub(super) fn seq_of(key: &[u8]) -> Option<Seq> {
     let (_, rest) = log(key)?;
     let (seq, rest) = number(rest)?;
     Seq::new(seq).ok().filter(|_| rest.is_empty())
+}
+
+/// The log of a head's key.
+pub(super) fn log_of(key: &[u8]) -> Option<LogId> {
+    log(key).filter(|(_, rest)| rest.is_empty()).map(|(log, _)| log)
+}
+
+/// The log and the seq of an entry's key.
+pub(super) fn entry_of(key: &[u8]) -> Option<(LogId, Seq)> {
+    let (log, _) = log(key)?;
+    Some((log, seq_of(key)?))
+}
+
+/// The sequence of the key of its last number.
+pub(super) fn sequence_of(key: &[u8]) -> Option<Sequence> {
+    [Sequence::Principals, Sequence::Segments].into_iter().find(|sequence| Key::Sequence(*sequence).bytes() == key)
+}
+
+/// The one number of a key that has one behind its tag.
+pub(super) fn number_of(key: &[u8]) -> Option<u64> {
+    let (number, rest) = number(key.get(1..)?)?;
+    rest.is_empty().then_some(number)
+}
+
+/// The group and the user of a member's key.
+pub(super) fn place_of(key: &[u8]) -> Option<(GroupId, UserId)> {
+    let (group, _) = number(key.get(1..)?)?;
+    Some((GroupId::new(group).ok()?, member_of(key)?))
+}
+
+/// The user and the conversation of the key of an own position, of marks or of a row in a list.
+pub(super) fn user_and_conversation_of(key: &[u8]) -> Option<(UserId, ConversationId)> {
+    let (user, rest) = number(key.get(1..)?)?;
+    match log(rest)? {
+        (LogId::Conversation(conversation), []) => Some((UserId::new(user).ok()?, conversation)),
+        (LogId::Conversation(_) | LogId::User(_), _) => None,
+    }
+}
+
+/// The id of a login's key.
+pub(super) fn login_of(key: &[u8]) -> Option<LoginId> {
+    Some(LoginId(u128::from_be_bytes(key.get(1..)?.try_into().ok()?)))
 }
 
 /// The log that some bytes begin with, and what follows.
@@ -298,6 +431,38 @@ mod tests {
             prop_assert!(member_of(&bytes).is_none() || bytes.len() >= 5);
             prop_assert!(conversation_of(&bytes).is_none() || bytes.len() >= 6);
         }
+    }
+
+    /// What comes after a kind: a kind that is added must be named here, and so in the list of all.
+    fn next(kind: Kind) -> Option<Kind> {
+        Some(match kind {
+            Kind::Entry => Kind::Head,
+            Kind::Head => Kind::Format,
+            Kind::Format => Kind::Start,
+            Kind::Start => Kind::Commits,
+            Kind::Commits => Kind::Sequence,
+            Kind::Sequence => Kind::Segment,
+            Kind::Segment => Kind::Group,
+            Kind::Group => Kind::Member,
+            Kind::Member => Kind::Own,
+            Kind::Own => Kind::Marks,
+            Kind::Marks => Kind::Listed,
+            Kind::Listed => Kind::Account,
+            Kind::Account => Kind::Username,
+            Kind::Username => Kind::Email,
+            Kind::Email => Kind::Login,
+            Kind::Login => return None,
+        })
+    }
+
+    #[test]
+    fn the_list_of_kinds_is_whole_and_each_row_has_a_tag_of_its_own() {
+        let chain: Vec<_> = std::iter::successors(Some(Kind::Entry), |kind| next(*kind)).collect();
+        assert_eq!(chain, Kind::ALL);
+        let mut tags: Vec<_> = Kind::ALL.into_iter().filter_map(Kind::tag).collect();
+        assert_eq!(tags.len(), Kind::ALL.into_iter().filter(|kind| kind.space() == Space::Rows).count());
+        tags.dedup();
+        assert_eq!(tags, (1..=LOGIN).collect::<Vec<_>>());
     }
 
     #[test]

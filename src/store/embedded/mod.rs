@@ -9,6 +9,8 @@
 //! | `records` | every stored value and its bytes |
 //! | `writer`, `group` | the one thread that writes; what one commit gathers |
 //! | `reads` | answers from a snapshot |
+//! | `archive` | everything as records, out and in |
+//! | `check` | what must be true of a folder, and whether it is |
 //! | [`stats`] | what the metrics show |
 //! | [`error`] | why a folder cannot be opened |
 //!
@@ -19,6 +21,8 @@
 pub mod error;
 pub mod stats;
 pub mod store;
+mod archive;
+mod check;
 mod folder;
 mod group;
 mod keys;
@@ -29,6 +33,9 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use archive::Offline;
+pub use check::{Fault, Problem, Report, RowKind, Subject, check};
 pub use error::OpenError;
+pub use folder::discard;
 pub use stats::{Committed, Stats};
 pub use store::{EmbeddedStore, Options};

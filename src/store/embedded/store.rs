@@ -57,7 +57,7 @@ impl Options {
 
 /// What the store's threads and calls share.
 pub(super) struct Shared {
-    pub(super) folder: Folder,
+    pub(super) folder: Arc<Folder>,
     pub(super) stats: Arc<Stats>,
     start: u64,
     commits: AtomicU64,
@@ -123,7 +123,7 @@ pub struct EmbeddedStore {
 struct Threads {
     writer: Option<JoinHandle<()>>,
     /// Each ends when its signal is dropped.
-    tickers: Vec<(signals::Sender<()>, JoinHandle<()>)>,
+    tickers: Vec<(signals::SyncSender<()>, JoinHandle<()>)>,
 }
 
 impl std::fmt::Debug for EmbeddedStore {
@@ -139,7 +139,7 @@ impl EmbeddedStore {
         let io = |source| OpenError::Io { folder: options.folder.clone(), source };
         let witness = Witness::begin(&options.folder, Sighting { commits: opened.commits, start: opened.start }).map_err(io)?;
         let shared = Arc::new(Shared {
-            folder: opened.folder,
+            folder: Arc::new(opened.folder),
             stats: Arc::default(),
             start: opened.start,
             commits: AtomicU64::new(opened.commits),
@@ -190,7 +190,7 @@ impl EmbeddedStore {
         }
     }
 
-    fn requests(&self) -> &mpsc::Sender<Request> {
+    pub(super) fn requests(&self) -> &mpsc::Sender<Request> {
         self.requests.as_ref().expect("it is there until the store is dropped")
     }
 
@@ -305,8 +305,8 @@ fn ticker(
     name: &str,
     every: Duration,
     mut tick: impl FnMut(bool) + Send + 'static,
-) -> std::io::Result<(signals::Sender<()>, JoinHandle<()>)> {
-    let (signal, signalled) = signals::channel();
+) -> std::io::Result<(signals::SyncSender<()>, JoinHandle<()>)> {
+    let (signal, signalled) = signals::sync_channel(1);
     let run = move || {
         while signalled.recv_timeout(every) == Err(signals::RecvTimeoutError::Timeout) {
             tick(false);
@@ -317,7 +317,7 @@ fn ticker(
     Ok((signal, thread))
 }
 
-fn witness_thread(shared: Arc<Shared>, mut witness: Witness) -> std::io::Result<(signals::Sender<()>, JoinHandle<()>)> {
+fn witness_thread(shared: Arc<Shared>, mut witness: Witness) -> std::io::Result<(signals::SyncSender<()>, JoinHandle<()>)> {
     let mut last = shared.sighting();
     ticker("store-witness", WITNESS_EVERY, move |_| {
         let now = shared.sighting();

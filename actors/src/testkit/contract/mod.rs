@@ -6,6 +6,7 @@
 pub mod log;
 pub mod members;
 pub mod accounts;
+pub mod archive;
 pub mod samples;
 
 use std::pin::Pin;

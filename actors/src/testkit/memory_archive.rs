@@ -1,0 +1,102 @@
+//! The archive of the store in memory: a snapshot is a copy.
+
+use std::vec::IntoIter;
+
+use super::memory::{MemoryStore, Rows};
+use crate::archive::{Archive, Record, Snapshot};
+use crate::store::{Answer, StoreError};
+
+impl Rows {
+    /// Everything, in the canonical order. A claim alone makes no record: a log that nobody wrote to has none.
+    fn records(&self) -> Vec<Record> {
+        let mut all = Vec::new();
+        all.extend(self.sequences.iter().map(|(sequence, last)| Record::Sequence { sequence: *sequence, last: *last }));
+        all.extend(self.accounts.values().cloned().map(Record::Account));
+        all.extend(self.logins.values().cloned().map(Record::Login));
+        all.extend(self.segments.iter().map(|(segment, (log, bucket))| Record::Segment { segment: *segment, log: *log, bucket: *bucket }));
+        for (log, stored) in self.logs.iter().filter(|(_, stored)| !stored.head.is_new()) {
+            all.push(Record::Head { log: *log, head: stored.head });
+            all.extend(stored.entries.values().map(|entry| Record::Entry { log: *log, entry: Box::new(entry.clone()) }));
+        }
+        all.extend(self.groups.iter().map(|(group, (version, row))| Record::Group { group: *group, version: *version, row: row.clone() }));
+        all.extend(self.members.iter().map(|((group, user), (version, place))| Record::Member {
+            group: *group,
+            user: *user,
+            version: *version,
+            place: *place,
+        }));
+        all.extend(self.own.iter().map(|((user, conversation), (version, pos))| Record::Own {
+            user: *user,
+            conversation: *conversation,
+            version: *version,
+            pos: *pos,
+        }));
+        all.extend(self.listed.iter().map(|((user, conversation), (version, listed))| Record::Listed {
+            user: *user,
+            conversation: *conversation,
+            version: *version,
+            listed: *listed,
+        }));
+        all.extend(self.marks.iter().map(|((user, conversation), marks)| Record::Marks {
+            user: *user,
+            conversation: *conversation,
+            marks: *marks,
+        }));
+        all
+    }
+
+    fn admit(&mut self, record: Record) -> Result<(), StoreError> {
+        match record {
+            Record::Sequence { sequence, last } => {
+                let stands = self.sequences.entry(sequence).or_default();
+                *stands = last.max(*stands);
+            }
+            Record::Account(account) => {
+                let (id, name, email) = (account.row.id, account.row.username.clone(), account.row.email.folded());
+                let others = [self.usernames.insert(name, id), self.emails.insert(email, id)];
+                if others.into_iter().flatten().any(|other| other != id) {
+                    return Err(StoreError::Corrupt(format!("the names of account {} are another's", id.get())));
+                }
+                self.accounts.insert(id, account);
+            }
+            Record::Login(login) => drop(self.logins.insert(login.row.id, login)),
+            Record::Segment { segment, log, bucket } => drop(self.segments.insert(segment, (log, bucket))),
+            Record::Head { log, head } => self.logs.entry(log).or_default().head = head,
+            Record::Entry { log, entry } => drop(self.logs.entry(log).or_default().entries.insert(entry.seq, *entry)),
+            Record::Group { group, version, row } => drop(self.groups.insert(group, (version, row))),
+            Record::Member { group, user, version, place } => drop(self.members.insert((group, user), (version, place))),
+            Record::Own { user, conversation, version, pos } => drop(self.own.insert((user, conversation), (version, pos))),
+            Record::Listed { user, conversation, version, listed } => {
+                self.listed.insert((user, conversation), (version, listed));
+            }
+            Record::Marks { user, conversation, marks } => drop(self.marks.insert((user, conversation), marks)),
+        }
+        Ok(())
+    }
+}
+
+impl Archive for MemoryStore {
+    fn is_blank(&self) -> Answer<'_, bool> {
+        Box::pin(async move { Ok(self.rows().records().is_empty()) })
+    }
+
+    fn snapshot(&self) -> Answer<'_, Box<dyn Snapshot>> {
+        Box::pin(async move { Ok(Box::new(Copied(self.rows().records().into_iter())) as Box<dyn Snapshot>) })
+    }
+
+    fn admit(&self, records: Vec<Record>) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let mut rows = self.rows();
+            records.into_iter().try_for_each(|record| rows.admit(record))
+        })
+    }
+}
+
+/// What was there.
+struct Copied(IntoIter<Record>);
+
+impl Snapshot for Copied {
+    fn next(&mut self, limit: usize) -> Answer<'_, Vec<Record>> {
+        Box::pin(async move { Ok(self.0.by_ref().take(limit).collect()) })
+    }
+}

@@ -1,0 +1,318 @@
+//! The walk of `parlance check`: every row of a folder that no node uses is read, and the rules are asked about it.
+//!
+//! It writes nothing. What it holds is one log's members and newest keys; rows that belong together are looked up.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use actors::account::{Account, AccountField};
+use actors::archive::Record;
+use actors::entry::{Entry, GroupRow, Head, Membership};
+use actors::id::{Bucket, ConversationId, GroupId, LogId, Pos, Seq, UserId};
+use actors::store::{Sequence, Versioned};
+use fjall::{Readable, Snapshot};
+
+use super::rules::{self, Fault, Followed, Replay, RowKind, Subject};
+use super::{Problem, Report};
+use crate::store::embedded::OpenError;
+use crate::store::embedded::archive::{self, Logs, Offline};
+use crate::store::embedded::folder::Folder;
+use crate::store::embedded::keys::{self, Key, Kind};
+use crate::store::embedded::records::{Projected, Stored};
+
+/// Reads everything in the store of this folder; `tell` hears of each problem as it is found.
+pub fn check(folder: &Path, tell: &mut dyn FnMut(&Problem)) -> Result<Report, OpenError> {
+    let offline = Offline::open(folder)?;
+    let at = offline.folder().database().snapshot();
+    let mut check = Check { folder: offline.folder(), at, report: Report::default(), tell, principals: 0, segments: 0 };
+    if catch_unwind(AssertUnwindSafe(|| check.all())).is_err() {
+        let why = "the database cannot make sense of its files".to_owned();
+        check.found(Subject::Folder, Fault::Broken { part: "store", why });
+    }
+    Ok(check.report)
+}
+
+struct Check<'a> {
+    folder: &'a Folder,
+    at: Snapshot,
+    report: Report,
+    tell: &'a mut dyn FnMut(&Problem),
+    /// The highest numbers in use.
+    principals: u64,
+    segments: u64,
+}
+
+impl Check<'_> {
+    fn all(&mut self) {
+        for row in archive::strangers(self.folder, &self.at) {
+            let key = row.map_or_else(|error| error.to_string(), |(key, _)| key.escape_ascii().to_string());
+            self.found(Subject::Folder, Fault::Unknown(key));
+        }
+        self.logs();
+        for kind in Kind::ALL {
+            match kind {
+                Kind::Entry | Kind::Head => {}
+                Kind::Username => self.names(kind, AccountField::Username),
+                Kind::Email => self.names(kind, AccountField::Email),
+                Kind::Format | Kind::Start | Kind::Commits => self.numbers(kind),
+                Kind::Sequence | Kind::Segment | Kind::Group | Kind::Member | Kind::Own => self.records(kind),
+                Kind::Marks | Kind::Listed | Kind::Account | Kind::Login => self.records(kind),
+            }
+        }
+        self.counts();
+        for (sequence, used) in [(Sequence::Principals, self.principals), (Sequence::Segments, self.segments)] {
+            let last = self.get::<u64>(Key::Sequence(sequence)).unwrap_or(0);
+            self.extend(Subject::Folder, rules::drawn(sequence, last, used));
+        }
+    }
+
+    fn found(&mut self, subject: Subject, fault: Fault) {
+        self.report.problems += 1;
+        (self.tell)(&Problem { subject, fault });
+    }
+
+    fn extend(&mut self, subject: Subject, faults: impl IntoIterator<Item = Fault>) {
+        faults.into_iter().for_each(|fault| self.found(subject, fault));
+    }
+
+    /// A row that must agree with another; one that cannot be read is told of by its own walk.
+    fn get<T: Stored>(&self, key: Key<'_>) -> Option<T> {
+        let bytes = key.bytes();
+        let value = self.at.get(self.folder.keyspace(key.space()), &bytes).ok().flatten()?;
+        T::unseal(&bytes, &value).ok()
+    }
+
+    fn saw_user(&mut self, user: UserId) {
+        self.principals = self.principals.max(user.get());
+    }
+
+    fn saw_group(&mut self, group: GroupId) {
+        self.principals = self.principals.max(group.get());
+    }
+
+    fn logs(&mut self) {
+        let mut open: Option<(LogId, Option<Head>, Replay)> = None;
+        for (kind, row) in Logs::new(self.folder, &self.at) {
+            let (key, value) = match row {
+                Ok(row) => row,
+                Err(error) => {
+                    self.found(Subject::Folder, Fault::Broken { part: "logs", why: error.to_string() });
+                    return;
+                }
+            };
+            *self.report.rows.entry(kind_name(kind)).or_default() += 1;
+            let log = if kind == Kind::Head { keys::log_of(&key) } else { keys::entry_of(&key).map(|(log, _)| log) };
+            if let Some((done, head, replay)) = open.take_if(|(of, ..)| Some(*of) != log) {
+                self.log(done, head, replay);
+            }
+            let record = archive::record(kind, &key, &value);
+            let Some(log) = log else {
+                self.found(Subject::Folder, Fault::Unknown(key.escape_ascii().to_string()));
+                continue;
+            };
+            let (_, head, replay) = open.get_or_insert_with(|| (log, None, Replay::of(log)));
+            match record {
+                Ok(Some(Record::Head { head: found, .. })) => *head = Some(found),
+                Ok(Some(Record::Entry { entry, .. })) => replay.entry(&entry),
+                Ok(_) => {}
+                Err(damage) => {
+                    let fault = Fault::Unreadable { key: key.escape_ascii().to_string(), why: damage.to_string() };
+                    self.found(Subject::Log(log), fault);
+                }
+            }
+        }
+        if let Some((done, head, replay)) = open {
+            self.log(done, head, replay);
+        }
+    }
+
+    /// A log was read to its end.
+    fn log(&mut self, log: LogId, head: Option<Head>, replay: Replay) {
+        let (followed, faults) = replay.finish(head.as_ref());
+        self.extend(Subject::Log(log), faults);
+        for (bucket, segment) in &followed.segments {
+            self.segments = self.segments.max(segment.0);
+            let binding = self.get::<(LogId, Bucket)>(Key::Segment(*segment));
+            self.extend(Subject::Log(log), rules::bound(log, *bucket, *segment, binding));
+        }
+        match log {
+            LogId::Conversation(ConversationId::Group(group)) => self.saw_group(group),
+            LogId::Conversation(ConversationId::Direct(pair)) => self.saw_user(pair.high()),
+            LogId::User(user) => self.saw_user(user),
+        }
+        self.rows_of(log, &followed);
+    }
+
+    /// The rows that follow from the log are there, and say what it says.
+    fn rows_of(&mut self, log: LogId, followed: &Followed) {
+        match log {
+            LogId::User(user) => {
+                for (conversation, (version, listed)) in &followed.listed {
+                    let row = self.get::<Projected<bool>>(Key::Listed(user, *conversation));
+                    self.compare(Subject::Place(user, *conversation), RowKind::Listed, *version, listed, row);
+                }
+            }
+            LogId::Conversation(conversation) => {
+                if let (ConversationId::Group(group), Some((version, expected))) = (conversation, &followed.group) {
+                    let row = self.get::<Projected<GroupRow>>(Key::Group(group));
+                    self.compare(Subject::Group(group), RowKind::Group, *version, expected, row);
+                    for (user, (version, place)) in &followed.members {
+                        let row = self.get::<Projected<Membership>>(Key::Member(group, *user));
+                        self.compare(Subject::Place(*user, conversation), RowKind::Member, *version, place, row);
+                    }
+                }
+                for (user, (version, pos)) in &followed.own {
+                    let row = self.get::<Projected<Pos>>(Key::Own(*user, conversation));
+                    self.compare(Subject::Place(*user, conversation), RowKind::Own, *version, pos, row);
+                }
+                for user in followed.must_find(log) {
+                    let listed = self.get::<Projected<bool>>(Key::Listed(user, conversation)).is_some_and(|row| row.row);
+                    self.extend(Subject::Place(user, conversation), (!listed).then_some(Fault::NotListed));
+                }
+            }
+        }
+    }
+
+    fn compare<T: PartialEq>(&mut self, subject: Subject, kind: RowKind, version: Seq, expected: &T, row: Option<Projected<T>>) {
+        let fault = match row {
+            None => Some(Fault::RowMissing(kind)),
+            Some(row) if row.version != version || row.row != *expected => Some(Fault::RowWrong(kind)),
+            Some(_) => None,
+        };
+        self.extend(subject, fault);
+    }
+
+    /// Every row of a kind, if its bytes are right.
+    fn each(&mut self, kind: Kind, mut judge: impl FnMut(&mut Self, &[u8], &[u8]) -> Result<(), String>) {
+        for row in archive::rows(self.folder, &self.at, kind) {
+            let (key, value) = match row.into_inner() {
+                Ok(row) => row,
+                Err(error) => {
+                    self.found(Subject::Folder, Fault::Broken { part: kind_name(kind), why: error.to_string() });
+                    return;
+                }
+            };
+            *self.report.rows.entry(kind_name(kind)).or_default() += 1;
+            if let Err(why) = judge(self, &key, &value) {
+                self.found(Subject::Folder, Fault::Unreadable { key: key.escape_ascii().to_string(), why });
+            }
+        }
+    }
+
+    fn records(&mut self, kind: Kind) {
+        self.each(kind, |check, key, value| {
+            let record = archive::record(kind, key, value).map_err(|damage| damage.to_string())?;
+            if let Some(record) = record {
+                check.record(&record);
+            }
+            Ok(())
+        });
+    }
+
+    fn record(&mut self, record: &Record) {
+        match record {
+            Record::Sequence { .. } | Record::Head { .. } | Record::Entry { .. } => {}
+            Record::Segment { segment, .. } => self.segments = self.segments.max(segment.0),
+            Record::Group { group, version, .. } => {
+                self.saw_group(*group);
+                self.stray(Subject::Group(*group), RowKind::Group, ConversationId::Group(*group).into(), *version, record);
+            }
+            Record::Member { group, user, version, .. } => {
+                let conversation = ConversationId::Group(*group);
+                self.saw_user(*user);
+                self.stray(Subject::Place(*user, conversation), RowKind::Member, conversation.into(), *version, record);
+            }
+            Record::Own { user, conversation, version, .. } => {
+                self.stray(Subject::Place(*user, *conversation), RowKind::Own, (*conversation).into(), *version, record);
+            }
+            Record::Listed { user, conversation, version, .. } => {
+                self.stray(Subject::Place(*user, *conversation), RowKind::Listed, (*user).into(), *version, record);
+            }
+            Record::Marks { user, conversation, marks } => {
+                let log = LogId::from(*conversation);
+                let head = self.get::<Head>(Key::Head(log)).unwrap_or_default();
+                let pos_at = |seq| self.get::<Entry>(Key::Entry(log, seq)).map(|entry| entry.pos);
+                let faults = rules::marks(marks, &head, pos_at);
+                self.extend(Subject::Place(*user, *conversation), faults);
+                let was_there = match conversation {
+                    ConversationId::Direct(pair) => pair.has(*user),
+                    ConversationId::Group(group) => self.get::<Projected<Membership>>(Key::Member(*group, *user)).is_some(),
+                };
+                self.extend(Subject::Place(*user, *conversation), (!was_there).then_some(Fault::MarksStray));
+            }
+            Record::Account(account) => self.account(&account.row),
+            Record::Login(login) => {
+                let owner = self.get::<Versioned<Account>>(Key::Account(login.row.user));
+                self.extend(Subject::Account(login.row.user), owner.is_none().then_some(Fault::LoginStray));
+            }
+        }
+    }
+
+    fn account(&mut self, account: &Account) {
+        self.saw_user(account.id);
+        let names = [(Key::Username(&account.username), AccountField::Username), (Key::Email(&account.email), AccountField::Email)];
+        for (name, field) in names {
+            let reserved = self.get::<UserId>(name) == Some(account.id);
+            self.extend(Subject::Account(account.id), (!reserved).then_some(Fault::NotReserved(field)));
+        }
+    }
+
+    /// A row that no entry has made.
+    fn stray(&mut self, subject: Subject, kind: RowKind, log: LogId, version: Seq, record: &Record) {
+        let made = self.get::<Entry>(Key::Entry(log, version)).is_some_and(|entry| rules::made(&entry, record));
+        self.extend(subject, (!made).then_some(Fault::RowStray(kind)));
+    }
+
+    /// Names that are reserved, each for the account that has it.
+    fn names(&mut self, kind: Kind, field: AccountField) {
+        self.each(kind, |check, key, value| {
+            let owner = UserId::unseal(key, value).map_err(|damage| damage.to_string())?;
+            let account = check.get::<Versioned<Account>>(Key::Account(owner)).map(|account| account.row);
+            let has = account.is_some_and(|account| {
+                let name = if field == AccountField::Email {
+                    Key::Email(&account.email).bytes()
+                } else {
+                    Key::Username(&account.username).bytes()
+                };
+                name == key
+            });
+            check.extend(Subject::Account(owner), (!has).then_some(Fault::ReservedAstray(field)));
+            Ok(())
+        });
+    }
+
+    fn numbers(&mut self, kind: Kind) {
+        self.each(kind, |_, key, value| u64::unseal(key, value).map(drop).map_err(|damage| damage.to_string()));
+    }
+
+    fn counts(&mut self) {
+        let (start, commits) = (self.get::<u64>(Key::Start), self.get::<u64>(Key::Commits));
+        let is_right = match (start, commits) {
+            (Some(start), Some(commits)) => start >= 1 && commits >= start,
+            // A folder that was made and never opened wholly holds nothing.
+            (None, None) => self.report.rows.is_empty(),
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        self.extend(Subject::Folder, (!is_right).then_some(Fault::Counts));
+    }
+}
+
+/// What the report calls the rows of a kind.
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Entry => "entries",
+        Kind::Head => "logs",
+        Kind::Format | Kind::Start | Kind::Commits => "counts",
+        Kind::Sequence => "sequences",
+        Kind::Segment => "segments",
+        Kind::Group => "groups",
+        Kind::Member => "memberships",
+        Kind::Own => "own positions",
+        Kind::Marks => "marks",
+        Kind::Listed => "list rows",
+        Kind::Account => "accounts",
+        Kind::Username => "usernames",
+        Kind::Email => "addresses",
+        Kind::Login => "logins",
+    }
+}
