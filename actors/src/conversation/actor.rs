@@ -722,6 +722,12 @@ impl Running {
         let now = self.node.now();
         let before = Timestamp(now.0.saturating_sub(i64::try_from(limits.time(Limit::UnknownRetry).as_micros()).unwrap_or(i64::MAX)));
         settle_all(self.scribe.expire(before), &Rejected::Unavailable { after: RETRY_AFTER });
+        // Also what waits for a log that cannot be opened: it was never sent, and must be answered in time (R6).
+        let (late, rest): (Vec<_>, Vec<_>) = self.backlog.drain(..).partition(|request| request.arrived < before);
+        self.backlog = rest.into();
+        for request in late {
+            request.reply.settle(Err(Rejected::Unavailable { after: RETRY_AFTER }));
+        }
         if !self.scribe.is_busy() {
             self.unblock(Busy::Changing); // what it was waiting for may just have been given up
         }

@@ -393,6 +393,15 @@ impl Running {
         let before = Timestamp(now.0.saturating_sub(i64::try_from(limits.time(Limit::UnknownRetry).as_micros()).unwrap_or(i64::MAX)));
         let expired = self.scribe.expire(before);
         self.refuse(&expired, &Rejected::Unavailable { after: RETRY_AFTER });
+        // Who waits for a note gives up by himself; a creation must be answered in time (R6).
+        let is_late = |wish: &Wish| matches!(wish, Wish::Create(request) if request.arrived < before);
+        let (late, rest): (Vec<_>, Vec<_>) = self.backlog.drain(..).partition(is_late);
+        self.backlog = rest.into();
+        for wish in late {
+            if let Wish::Create(request) = wish {
+                request.reply.settle(Err(Rejected::Unavailable { after: RETRY_AFTER }));
+            }
+        }
         let idle = self.is_settled() && now.since(self.used_at) >= self.node.world().limits.time(Limit::IdleSleep);
         if idle && !self.asleep {
             self.asleep = true;

@@ -129,3 +129,21 @@ async fn a_bucket_is_rolled_over_with_rising_numbers() {
     }
     assert_eq!(ann.post(direct(1, 2), "end", "x").await.seq.get(), 130 * 32 + 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_stays_unreadable_is_said_to_be_unavailable_in_time() {
+    let stage = Stage::new().await;
+    let mut ann = stage.connect(1).await;
+    stage.store.set_faults(Box::new(|call| (call == Call::Head).then_some(Fault::Before)));
+    let name = actors::content::GroupName::new("friends").expect("valid");
+    let create = actors::command::Command::CreateGroup { client_key: crate::world::key("c"), name, members: vec![] };
+    let sent = [ann.send(post(direct(1, 2), "k1", "one")), ann.send(create)];
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    stage.clock.advance(std::time::Duration::from_secs(11));
+    for request in sent {
+        let answer = tokio::time::timeout(std::time::Duration::from_secs(10), ann.answer(request)).await;
+        assert!(matches!(answer, Ok(Err(Rejected::Unavailable { .. }))), "{answer:?}");
+    }
+    stage.store.set_faults(Box::new(|_| None));
+    assert_eq!(ann.post(direct(1, 2), "k1", "one").await.seq.get(), 1);
+}
