@@ -8,7 +8,7 @@ use std::time::Duration;
 use actors::archive::Archive;
 use actors::id::UserId;
 use actors::node::Victim;
-use axum::extract::Query;
+use axum::extract::RawQuery;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
@@ -17,7 +17,6 @@ use http::header;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
@@ -72,19 +71,13 @@ fn router(doors: Arc<Doors>, refresh: Refresh, exports: Arc<Exports>, test: Test
         .route("/export", get(async move |Extension(peer)| exports.give(peer, node.node.world().clock.now()).await))
 }
 
-#[derive(Deserialize)]
-struct Kill {
-    /// A conversation (`d1-2`, `g12`), a user's home (`user:7`) or a connected user's actor (`online:7`).
-    log: String,
-}
-
+/// `POST /test/kill?log=`: a conversation (`d1-2`, `g12`), a user's home (`user:7`) or a connected user's actor (`online:7`).
 fn hooks(doors: Arc<Doors>) -> Router {
-    let kill = async move |Query(kill): Query<Kill>| match victim(&kill.log) {
-        Some(victim) => {
-            tracing::warn!(log = kill.log, alive = doors.node.kill(victim), "told to kill an actor");
-            StatusCode::NO_CONTENT // one that is asleep is as good as dead
-        }
-        None => StatusCode::BAD_REQUEST,
+    let kill = async move |RawQuery(query): RawQuery| {
+        let log = query.as_deref().and_then(|query| query.strip_prefix("log=")).unwrap_or_default();
+        let Some(victim) = victim(log) else { return StatusCode::BAD_REQUEST };
+        tracing::warn!(log, alive = doors.node.kill(victim), "told to kill an actor");
+        StatusCode::NO_CONTENT // one that is asleep is as good as dead
     };
     Router::new().route("/test/kill", post(kill))
 }
