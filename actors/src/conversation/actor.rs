@@ -1,4 +1,5 @@
-//! The conversation's actor: propose, append, commit, acknowledge, announce. The rules are in [`super::state`].
+//! The conversation's actor: loads the log, judges requests, sends what may be sent. The rules are in [`super::state`];
+//! what follows an append is in [`super::commit`], marks and typing in [`super::signals`], reading in [`super::load`].
 //!
 //! Requests that cannot be served yet (the log is being loaded, a change of members is on its way) wait in a backlog,
 //! in order. The backlog is bounded by the permits that travel in the requests.
@@ -10,36 +11,29 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
-use crate::command::{Command, MarkKind};
+use crate::command::Command;
 use crate::content::ClientKey;
-use crate::entry::{Act, Batch, Entry, Head};
-use crate::event::Event;
-use crate::home;
-use crate::id::{ConversationId, LogId, Pos, Seq, UserId};
+use crate::entry::{Act, Entry, Head};
+use crate::id::{ConversationId, LogId, Seq, UserId};
 use crate::limits::Limit;
 use crate::log::keys::{Digest, Known, Stored};
-use crate::log::owner::LogMail;
 use crate::log::scribe::{self, Draft, Outcome, Scribe, within};
 use crate::node::Node;
-use crate::policy::Deed;
 use crate::rejected::Rejected;
-use crate::store::{Mark, Marks, Store, StoreError};
+use crate::store::StoreError;
 use crate::task;
 use crate::telemetry::{ActorKind, Count, Measure};
 use crate::time::Timestamp;
 use crate::view::{Appended, View};
 
-use super::announce::{Held, announce, announce_one};
+use super::announce::Held;
+use super::load::{introduce, load, newest};
 use super::mail::{Loaded, Mail, Request};
-use super::marks::{Flushed, Gathered, Waiter};
-use super::state::{self, Conversation, Members};
+use super::marks::Gathered;
+use super::state::{self, Conversation};
 
 /// How long a client should wait before it tries again when the store does not answer.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// The most members of whom one receipt event tells.
-const RECEIPTS_SHOWN: usize = 50;
-/// A group's receipts are gathered longer the larger it is, up to this many times the configured time.
-const RECEIPTS_STRETCH: u32 = 5;
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The shell.
 pub(crate) struct ConversationActor;
@@ -52,7 +46,7 @@ pub(crate) struct Arguments {
 
 /// What holds up the backlog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Busy {
+pub(super) enum Busy {
     /// Nothing.
     No,
     /// The state is being read.
@@ -67,27 +61,27 @@ enum Busy {
 
 /// The actor while it runs.
 pub(crate) struct Running {
-    node: Node,
-    id: ConversationId,
-    myself: ActorRef<Mail>,
-    scribe: Scribe<Mail>,
-    state: Option<Conversation>,
-    busy: Busy,
-    backlog: VecDeque<Box<Request>>,
+    pub(super) node: Node,
+    pub(super) id: ConversationId,
+    pub(super) myself: ActorRef<Mail>,
+    pub(super) scribe: Scribe<Mail>,
+    pub(super) state: Option<Conversation>,
+    pub(super) busy: Busy,
+    pub(super) backlog: VecDeque<Box<Request>>,
     /// The request that is being prepared, and which load of the log it was judged by.
-    preparing: Option<(Box<Request>, u64)>,
+    pub(super) preparing: Option<(Box<Request>, u64)>,
     /// How often a load was begun; an answer to an earlier one is of no use.
-    loads: u64,
+    pub(super) loads: u64,
     /// The tail that the state was loaded at: what stands up to there is in it.
-    loaded_at: Seq,
+    pub(super) loaded_at: Seq,
     /// Whether the users of a direct conversation know of it.
-    introduced: bool,
-    marks: Gathered,
-    held: Vec<Held>,
-    draining: Vec<oneshot::Sender<()>>,
-    asleep: bool,
-    used_at: Timestamp,
-    opened_at: Timestamp,
+    pub(super) introduced: bool,
+    pub(super) marks: Gathered,
+    pub(super) held: Vec<Held>,
+    pub(super) draining: Vec<oneshot::Sender<()>>,
+    pub(super) asleep: bool,
+    pub(super) used_at: Timestamp,
+    pub(super) opened_at: Timestamp,
 }
 
 impl Actor for ConversationActor {
@@ -240,7 +234,7 @@ impl Running {
         self.unblock(Busy::Loading);
     }
 
-    fn unblock(&mut self, by: Busy) {
+    pub(super) fn unblock(&mut self, by: Busy) {
         if self.busy == by {
             self.busy = Busy::No;
         }
@@ -333,7 +327,7 @@ impl Running {
         }
     }
 
-    fn state(&mut self) -> &mut Conversation {
+    pub(super) fn state(&mut self) -> &mut Conversation {
         self.state.as_mut().expect("requests are served only when the state is loaded")
     }
 
@@ -487,234 +481,6 @@ impl Running {
         }
     }
 
-    // ── commit: acknowledge, then announce ──
-
-    fn committed(&mut self, batch: &Batch, drafts: Vec<Draft>) {
-        let telemetry = Arc::clone(&self.node.world().telemetry);
-        let now = self.node.now();
-        let mut origins = Vec::with_capacity(drafts.len());
-        for (entry, draft) in batch.entries.iter().zip(drafts) {
-            telemetry.measure(Measure::PostSeconds, now.since(draft.arrived).as_secs_f64());
-            origins.push(draft.waiter.origin);
-            for (nth, reply) in draft.waiter.replies.into_iter().enumerate() {
-                reply.settle(Ok(View::Appended(Appended {
-                    conversation: self.id,
-                    seq: entry.seq,
-                    pos: entry.pos,
-                    id: entry.id,
-                    at: entry.at,
-                    duplicate: nth > 0,
-                })));
-            }
-        }
-        telemetry.count(Count::PostsAcked, batch.entries.len() as u64);
-        for (entry, origin) in batch.entries.iter().zip(origins) {
-            self.take_in(entry, batch, origin);
-        }
-        if !self.scribe.is_busy() {
-            self.unblock(Busy::Changing);
-        }
-    }
-
-    /// One durable entry: members first where it changes them, and the announcement to who hears of it.
-    fn take_in(&mut self, entry: &Arc<Entry>, batch: &Batch, origin: Option<crate::id::SessionId>) {
-        let event = Event::Entry { conversation: self.id, incarnation: batch.after.incarnation, entry: Arc::clone(entry) };
-        let held = Held::new(event, entry.author, origin);
-        let Some(state) = &mut self.state else { return };
-        // A batch of ours that had landed before the log was loaded anew is in the state, and what came after it too.
-        let is_news = entry.seq > self.loaded_at;
-        match &entry.act {
-            Act::Left { member } if !is_news => {
-                let member = *member;
-                self.held.push(held);
-                self.vanish(member, entry.seq);
-            }
-            Act::Message(_) | Act::Created { .. } | Act::Joined { .. } | Act::Appeared { .. } | Act::Vanished { .. } if !is_news => {
-                self.held.push(held);
-            }
-            Act::Message(_) => {
-                self.marks.wrote(entry.author, entry.pos);
-                self.held.push(held);
-            }
-            Act::Left { member } => {
-                // The one who goes hears of it, and of nothing after it.
-                self.held.push(held);
-                announce(&self.node, state.audience(), &mut self.held);
-                state.commit(entry);
-                self.vanish(*member, entry.seq);
-            }
-            Act::Created { .. } | Act::Joined { .. } | Act::Appeared { .. } | Act::Vanished { .. } => {
-                // Those who come hear of it, and of nothing before it.
-                announce(&self.node, state.audience(), &mut self.held);
-                state.commit(entry);
-                self.held.push(held);
-            }
-        }
-    }
-
-    /// The end of a membership stands in the user's own log as well; if this is lost, readers still ask the group.
-    fn vanish(&self, user: UserId, seq: Seq) {
-        let note = home::mail::Note::vanished(self.id, seq);
-        self.node.directory().send_home(&self.node, user, home::mail::Mail::Note(note, None));
-    }
-
-    /// Announces what is held, unless the audience is large and another batch is already on its way: then they leave
-    /// together (messages that come together cost one write a session).
-    fn announce_held(&mut self) {
-        let Some(state) = &self.state else { return };
-        let limits = &self.node.world().limits;
-        let large = state.audience().len() > limits.count(Limit::CoalesceAudience);
-        let room = self.held.len() < limits.count(Limit::OutboundFrames) / 4;
-        if large && room && self.scribe.is_in_flight() {
-            return;
-        }
-        announce(&self.node, state.audience(), &mut self.held);
-    }
-
-    // ── marks and signals ──
-
-    fn mark(&mut self, request: Box<Request>) {
-        let Command::Mark { seq, .. } = request.command else { return };
-        if let Err(rejected) = self.state().may(request.user, Deed::Mark) {
-            return request.reply.settle(Err(rejected));
-        }
-        let head = *self.scribe.head();
-        if seq > head.tail {
-            return request.reply.settle(Err(Rejected::AheadOfLog { tail: head.tail }));
-        }
-        if let Some(pos) = Conversation::position_of(&head, seq) {
-            return self.positioned(request, Ok(pos));
-        }
-        let (store, id, deadline) = (Arc::clone(&self.node.world().store), self.id, self.node.world().limits.time(Limit::StoreDeadline));
-        let lost = Mail::Log(LogMail::Rested); // the request went with the task: its reply has answered
-        task::tie(&self.myself, lost, async move {
-            let entries = within(deadline, store.range(LogId::Conversation(id), seq, seq, 1, false)).await;
-            Mail::Positioned(request, entries.map(|entries| entries.first().map_or(Pos(0), |entry| entry.pos)))
-        });
-    }
-
-    fn positioned(&mut self, request: Box<Request>, answer: Result<Pos, StoreError>) {
-        let Command::Mark { mark, seq, .. } = request.command else { return };
-        let Ok(pos) = answer else { return request.reply.settle(Err(Rejected::Unavailable { after: RETRY_AFTER })) };
-        let Request { user, origin, reply, .. } = *request;
-        if let Some(stored) = self.marks.stored(user) {
-            let stands = of_kind(&stored, mark);
-            if stands >= seq {
-                return reply.settle(Ok(View::Marked { seq: stands, unread: self.unread(&stored) }));
-            }
-        }
-        self.marks.raise(user, Mark { seq, pos, at: self.node.now() }, Waiter { kind: mark, origin, reply });
-        if !self.marks.pending {
-            self.marks.pending = true;
-            task::tie(&self.myself, Mail::FlushMarks, {
-                let after = self.receipts_interval();
-                async move {
-                    tokio::time::sleep(after).await;
-                    Mail::FlushMarks
-                }
-            });
-        }
-    }
-
-    fn receipts_interval(&self) -> Duration {
-        let limits = &self.node.world().limits;
-        match (self.id, &self.state) {
-            (ConversationId::Direct(_), _) | (ConversationId::Group(_), None) => limits.time(Limit::ReceiptsDirect),
-            (ConversationId::Group(_), Some(state)) => {
-                let stretch = u32::try_from(state.audience().len() / 500).unwrap_or(RECEIPTS_STRETCH);
-                limits.time(Limit::ReceiptsGroup) * (1 + stretch).min(RECEIPTS_STRETCH)
-            }
-        }
-    }
-
-    fn flush_marks(&mut self) {
-        if self.marks.is_clean() {
-            self.marks.pending = false;
-            return;
-        }
-        let (marks, flushed) = self.marks.take();
-        let telemetry = &self.node.world().telemetry;
-        telemetry.count(Count::WatermarkWrites, 1);
-        telemetry.count(Count::WatermarksRaised, marks.len() as u64);
-        let (store, id, deadline) = (Arc::clone(&self.node.world().store), self.id, self.node.world().limits.time(Limit::StoreDeadline));
-        let lost = Mail::Raised(Flushed::default(), Err(StoreError::Unknown("the call was lost".to_owned())));
-        task::tie(&self.myself, lost, async move {
-            let answer = within(deadline, store.raise(id, marks)).await;
-            Mail::Raised(flushed, answer)
-        });
-    }
-
-    /// Stored: answer, then show. Marks that arrived meanwhile are the next flush.
-    fn raised(&mut self, flushed: Flushed, answer: Result<Vec<Marks>, StoreError>) {
-        let mut shown = Vec::new();
-        match answer {
-            Err(_) => {
-                for waiter in flushed.0.into_iter().flat_map(|(_, waiters)| waiters) {
-                    waiter.reply.settle(Err(Rejected::Unavailable { after: RETRY_AFTER }));
-                }
-            }
-            Ok(stored) => {
-                for ((user, waiters), marks) in flushed.0.into_iter().zip(stored) {
-                    if self.marks.store(user, marks) {
-                        shown.push((user, marks));
-                    }
-                    self.answer_marks(user, &marks, waiters);
-                }
-            }
-        }
-        self.show_receipts(shown);
-        self.flush_marks();
-    }
-
-    fn answer_marks(&self, user: UserId, marks: &Marks, waiters: Vec<Waiter>) {
-        let unread = self.unread(marks);
-        let read_by = waiters.iter().find(|waiter| waiter.kind == MarkKind::Read).map(|waiter| waiter.origin);
-        for waiter in waiters {
-            waiter.reply.settle(Ok(View::Marked { seq: of_kind(marks, waiter.kind), unread }));
-        }
-        if let Some(origin) = read_by {
-            let event = Event::Unread { conversation: self.id, read: marks.read.seq, unread, count: self.scribe.head().count };
-            announce_one(&self.node, &[user], event, user, origin);
-        }
-    }
-
-    fn show_receipts(&self, mut marks: Vec<(UserId, Marks)>) {
-        let Some(state) = &self.state else { return };
-        if marks.is_empty() {
-            return;
-        }
-        let more = marks.len() > RECEIPTS_SHOWN;
-        marks.truncate(RECEIPTS_SHOWN);
-        let audience = match (self.id, marks.as_slice()) {
-            // Of two, the other one is told.
-            (ConversationId::Direct(pair), [(user, _)]) => pair.other(*user).into_iter().collect(),
-            (ConversationId::Direct(_) | ConversationId::Group(_), _) => state.audience().to_vec(),
-        };
-        let author = marks[0].0;
-        announce_one(&self.node, &audience, Event::Receipts { conversation: self.id, marks, more }, author, None);
-    }
-
-    fn unread(&self, marks: &Marks) -> u64 {
-        self.scribe.head().count.0.saturating_sub(marks.badge.0)
-    }
-
-    fn typing(&mut self, request: Box<Request>) {
-        if let Err(rejected) = self.state().may(request.user, Deed::Type) {
-            return request.reply.settle(Err(rejected));
-        }
-        let Some(state) = &self.state else { return };
-        let telemetry = &self.node.world().telemetry;
-        if state.audience().len() > self.node.world().limits.count(Limit::TypingAudience) {
-            telemetry.count(Count::PresenceShed, 1);
-        } else {
-            telemetry.count(Count::Typing, 1);
-            let others: Vec<_> = state.audience().iter().copied().filter(|user| *user != request.user).collect();
-            let event = Event::Typing { conversation: self.id, user: request.user };
-            announce_one(&self.node, &others, event, request.user, None);
-        }
-        request.reply.settle(Ok(View::Done));
-    }
-
     // ── sleep and drain ──
 
     fn tick(&mut self) {
@@ -758,13 +524,6 @@ impl Running {
     }
 }
 
-fn of_kind(marks: &Marks, kind: MarkKind) -> Seq {
-    match kind {
-        MarkKind::Delivered => marks.delivered.seq,
-        MarkKind::Read => marks.read.seq,
-    }
-}
-
 fn change_key(command: &Command) -> Option<ClientKey> {
     match command {
         Command::CreateGroup { client_key, .. } | Command::AddMembers { client_key, .. } | Command::RemoveMember { client_key, .. } => {
@@ -778,70 +537,4 @@ fn settle_all(drafts: Vec<Draft>, rejected: &Rejected) {
     for reply in drafts.into_iter().flat_map(|draft| draft.waiter.replies) {
         reply.settle(Err(rejected.clone()));
     }
-}
-
-/// The newest rows of a log, oldest first.
-pub(crate) async fn newest(store: &dyn Store, log: LogId, tail: Seq, count: usize) -> Result<Vec<Entry>, StoreError> {
-    let mut rows = store.range(log, Seq::ZERO, tail, count, true).await?;
-    rows.reverse();
-    Ok(rows)
-}
-
-async fn load(node: &Node, id: ConversationId, head: Head, fate: Option<(Seq, Seq)>) -> Result<Loaded, StoreError> {
-    let (store, limits) = (&node.world().store, &node.world().limits);
-    let members = match id {
-        ConversationId::Direct(pair) => Members::Direct(pair),
-        ConversationId::Group(_) if head.is_new() => Members::NoGroup,
-        ConversationId::Group(group) => {
-            let row = store.group(group).await?;
-            let row = row.ok_or_else(|| StoreError::Corrupt(format!("{id} has entries but is no group")))?;
-            let mut places = std::collections::BTreeMap::new();
-            let page_size = limits.count(Limit::Members);
-            loop {
-                let after = places.last_key_value().map(|(user, _)| *user);
-                let page = store.members(group, after, page_size).await?;
-                let last = page.len() < page_size;
-                places.extend(page);
-                if last {
-                    break Members::Group { row, places };
-                }
-            }
-        }
-    };
-    let recent = newest(&**store, LogId::Conversation(id), head.tail, limits.count(Limit::KeysAtActivation)).await?;
-    let fate = match fate {
-        Some((from, to)) => store.range(LogId::Conversation(id), from, to, limits.count(Limit::BatchRows), false).await?,
-        None => vec![],
-    };
-    Ok(Loaded { members, recent, fate })
-}
-
-/// Checks that the users exist and writes the conversation into their lists and own logs. Idempotent: the key of the
-/// note is made of the conversation and the tail that it will go on from.
-async fn introduce(node: &Node, id: ConversationId, tail: Seq, users: Vec<UserId>) -> Result<(), Rejected> {
-    let deadline = node.world().limits.time(Limit::StoreDeadline);
-    let unavailable = Rejected::Unavailable { after: RETRY_AFTER };
-    let accounts = within(deadline, node.world().store.accounts(&users)).await;
-    let accounts = accounts.map_err(|error| {
-        tracing::warn!(%error, "accounts could not be read");
-        unavailable.clone()
-    })?;
-    if accounts.iter().any(|account| !account.as_ref().is_some_and(|account| account.active)) {
-        return Err(Rejected::NoSuchUser);
-    }
-    let mut answers = Vec::with_capacity(users.len());
-    for user in users {
-        let (sender, answer) = oneshot::channel();
-        let note = home::mail::Note::appeared(id, tail);
-        node.directory().send_home(node, user, home::mail::Mail::Note(note, Some(sender)));
-        answers.push(answer);
-    }
-    for answer in answers {
-        match tokio::time::timeout(deadline, answer).await {
-            Ok(Ok(Ok(_))) => {}
-            Ok(Ok(Err(rejected))) => return Err(rejected),
-            Ok(Err(_)) | Err(_) => return Err(unavailable),
-        }
-    }
-    Ok(())
 }

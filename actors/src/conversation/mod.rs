@@ -8,10 +8,14 @@
 //! | limits | `posts_waiting` (permits that travel in the mail), `batch_rows`, `batch_bytes`, `members`, rates |
 //! | forgets when it dies | marks not yet stored (nobody was shown them), announcements not yet made (a resume finds them) |
 //!
-//! [`state`] is pure; [`actor`] loads, appends, acknowledges and announces; [`marks`] gathers watermarks.
+//! [`state`] is pure; [`actor`] judges and appends, [`load`] reads before it, [`commit`] acknowledges and announces after
+//! it; [`marks`] gathers watermarks and [`signals`] shows them.
 
 pub mod state;
 pub(crate) mod marks;
 pub(crate) mod mail;
 pub(crate) mod announce;
+pub(crate) mod load;
+pub(crate) mod commit;
+pub(crate) mod signals;
 pub(crate) mod actor;

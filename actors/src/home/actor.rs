@@ -12,8 +12,8 @@ use tokio::sync::oneshot;
 
 use crate::command::Command;
 use crate::content::ClientKey;
-use crate::conversation::actor::newest;
 use crate::conversation::announce::announce_one;
+use crate::conversation::load::newest;
 use crate::conversation::mail::Request;
 use crate::entry::{Act, Batch, Entry, Head, Row};
 use crate::event::Event;

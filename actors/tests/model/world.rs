@@ -51,7 +51,8 @@ pub(crate) enum Variant {
     FreeTheSlotOnAbsence,
     /// The store checks the epoch when a write begins, and writes rows without a condition.
     PlainRowsWithEpoch,
-    /// As before, and the owner acknowledges only after a read that shows its row.
+    /// As before, and the owner acknowledges only after a read that shows its row and its epoch; after a time-out a
+    /// read that shows nothing frees the slot.
     PlainRowsVerified,
     /// The first batch of a bucket is written without a condition.
     PlainAtRollOver,
@@ -325,6 +326,9 @@ impl State {
             let message = u8::from(entry.author == author(1));
             self.store.rows.insert(entry.seq, (message, batch.id));
             self.bodies.insert(entry.seq, Arc::clone(entry));
+        }
+        if self.variant == Variant::PlainRowsVerified && !same_epoch {
+            return Err(AppendError::Stale { head }); // the verifying read shows another epoch: no ack, but the rows are written
         }
         let epoch = head.epoch.max(batch.epoch);
         self.store.head = Head { epoch, ..if head.tail > batch.after.tail { head } else { batch.after } };
