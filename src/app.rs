@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actors::credential::Credentials;
 use actors::node::{Node, World};
+use actors::relay::LocalRelay;
 use actors::time::{Clock, Random, Timestamp};
 use anyhow::Context;
 use aws_lc_rs::rand;
@@ -80,6 +81,7 @@ impl App {
             random: Arc::new(SystemRandom),
             store: Arc::<EmbeddedStore>::clone(&store),
             credentials,
+            relay: Arc::new(LocalRelay),
             telemetry: Arc::<Metrics>::clone(&metrics),
             limits,
         };

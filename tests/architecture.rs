@@ -123,6 +123,9 @@ const SHELLS: &[&str] = &[
     "actors/src/log/scribe.rs",
     "actors/src/numbers.rs",
     "actors/src/accounts.rs",
+    "actors/src/conversation/load.rs",
+    "actors/src/conversation/signals.rs",
+    "actors/src/conversation/commit.rs",
 ];
 /// What a pure rule does without.
 const IMPURE: &[&str] = &["ractor", "tokio", "tracing", "dashmap"];

@@ -179,8 +179,9 @@ impl Directory {
 
     // ── conversations ──
 
-    /// Sends a request to the conversation's actor, which is woken if need be. A full mailbox refuses.
-    pub(crate) fn send_conversation(&self, node: &Node, id: ConversationId, mut request: Request) {
+    /// Sends a request to the conversation's actor, on its node, which is woken if need be. A full mailbox refuses.
+    pub(crate) fn send_conversation(&self, node: &Node, id: ConversationId, request: Request) {
+        let Some(mut request) = node.world().relay.carry(id, request) else { return };
         for _ in 0..SEND_TRIES {
             let Some(slot) = self.conversation(node, id) else { break };
             let Ok(permit) = slot.permits.try_acquire_many_owned(permits(&request.command)) else {

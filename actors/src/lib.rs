@@ -2,7 +2,7 @@
 //!
 //! Read in this order: the words ([`id`], [`time`], [`kind`], [`content`], [`entry`], [`account`], [`command`],
 //! [`rejected`], [`view`], [`event`]), the bounds ([`limits`]), the ports ([`store`], [`archive`], [`credential`],
-//! [`telemetry`]), the way out ([`session`], [`outbound`]), the rules ([`policy`], [`bucket`], [`log`],
+//! [`telemetry`]), the way out ([`session`], [`outbound`], [`relay`]), the rules ([`policy`], [`bucket`], [`log`],
 //! [`conversation`], [`user`], [`restoration`]), and what runs them: the homes, the answers, the directory, and [`node`], the façade of the crate.
 //! With the feature `testkit` there are doubles of the ports and the contract that every store is held to.
 
@@ -26,6 +26,7 @@ pub mod outbound;
 pub mod policy;
 pub mod bucket;
 pub mod log;
+pub mod relay;
 pub mod conversation;
 pub mod user;
 pub mod restoration;

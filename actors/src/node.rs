@@ -23,6 +23,7 @@ use crate::limits::{Limit, Limits};
 use crate::numbers::Numbers;
 use crate::outbound::{CloseReason, OutboundQueue};
 use crate::rejected::Rejected;
+use crate::relay::Relay;
 use crate::session::{Reply, Session};
 use crate::store::Store;
 use crate::supervisor::Supervisor;
@@ -40,7 +41,7 @@ const BUSY_AFTER: Duration = Duration::from_millis(500);
 /// How often the attachment of a session is tried while its user's actor is stopping.
 const ATTACH_TRIES: usize = 8;
 
-/// What a node is given: time, chance, the store, credentials, a place for counts, and its limits.
+/// What a node is given: time, chance, the store, credentials, the way to others, a place for counts, and its limits.
 pub struct World {
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
@@ -50,6 +51,8 @@ pub struct World {
     pub store: Arc<dyn Store>,
     /// Tokens and passwords.
     pub credentials: Arc<dyn Credentials>,
+    /// The way to other nodes.
+    pub relay: Arc<dyn Relay>,
     /// Where counts go.
     pub telemetry: Arc<dyn Telemetry>,
     /// Every bound.

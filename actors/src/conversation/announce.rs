@@ -51,6 +51,7 @@ pub(crate) fn announce(node: &Node, audience: &[UserId], held: &mut Vec<Held>) {
             }
         }
     }
+    node.world().relay.announce(audience, &all);
     tally.report(node, all[0].event());
     let telemetry = &node.world().telemetry;
     telemetry.measure(Measure::FanoutRecipients, tally.sessions as f64);

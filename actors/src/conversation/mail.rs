@@ -16,7 +16,7 @@ use super::state::Members;
 
 /// A command on its way to the conversation that it is about.
 #[derive(Debug)]
-pub(crate) struct Request {
+pub struct Request {
     /// Who asks.
     pub user: UserId,
     /// By which session; none for the server's own commands.

@@ -13,7 +13,7 @@
 
 pub mod state;
 pub(crate) mod marks;
-pub(crate) mod mail;
+pub mod mail;
 pub(crate) mod announce;
 pub(crate) mod load;
 pub(crate) mod commit;

@@ -18,6 +18,7 @@ use crate::id::{ConversationId, LoginId, Seq, UserId};
 use crate::limits::{Limit, Limits};
 use crate::node::{Node, World};
 use crate::rejected::Rejected;
+use crate::relay::LocalRelay;
 use crate::session::{Reply, Session};
 use crate::store::{Sequence, Store};
 use crate::telemetry::Silent;
@@ -75,6 +76,7 @@ impl Teller {
             random: Arc::new(SeededRandom::new(seed)),
             store,
             credentials: Arc::new(NoCredentials),
+            relay: Arc::new(LocalRelay),
             telemetry: Arc::new(Silent),
             limits: Arc::new(limits),
         };

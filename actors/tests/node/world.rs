@@ -14,6 +14,7 @@ use actors::limits::Limits;
 use actors::node::{Node, World};
 use actors::outbound::Outbound;
 use actors::rejected::Rejected;
+use actors::relay::LocalRelay;
 use actors::session::{Reply, Session};
 use actors::store::{AccountStore, Store};
 use actors::telemetry::Silent;
@@ -94,6 +95,7 @@ pub(crate) async fn start_seeded(store: Arc<dyn Store>, clock: Arc<ManualClock>,
         random: Arc::new(SeededRandom::new(seed)),
         store,
         credentials: Arc::new(NoCredentials),
+        relay: Arc::new(LocalRelay),
         telemetry: Arc::new(Silent),
         limits: Arc::new(limits),
     };

@@ -12,6 +12,7 @@ use actors::entry::{Act, Batch, Entry, GroupRow, Head, Membership, Projection, R
 use actors::id::{BatchId, ConversationId, Epoch, Incarnation, LogId, LoginId, MessageId, Pos, Segment, Seq, UserId};
 use actors::limits::{Limit, Limits};
 use actors::node::{Node, Victim};
+use actors::relay::LocalRelay;
 use actors::store::{AccountStore, LogStore, MemberStore, Sequence, Store};
 use actors::telemetry::{Count, Measure, Telemetry};
 use actors::testkit::clock::SeededRandom;
@@ -223,6 +224,7 @@ impl World {
             random: Arc::new(SeededRandom::new(self.plan.seed.wrapping_mul(1_000_003).wrapping_add(purpose))),
             store,
             credentials: Arc::new(NoCredentials),
+            relay: Arc::new(LocalRelay),
             telemetry: Arc::clone(&self.tally) as Arc<dyn Telemetry>,
             limits: Arc::new(limits(&self.plan)),
         };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actors::limits::{Limit, Limits};
 use actors::node::{Node, World};
+use actors::relay::LocalRelay;
 use actors::testkit::memory::MemoryStore;
 
 use crate::app::{SystemClock, SystemRandom};
@@ -39,6 +40,7 @@ pub(super) async fn doors_of(start: Start, limit: &[(Limit, u64)]) -> Arc<Doors>
         random: Arc::new(SystemRandom),
         store: Arc::new(MemoryStore::default()),
         credentials: Arc::new(Authority::new(&key, CHEAP, &limits)),
+        relay: Arc::new(LocalRelay),
         telemetry: Arc::<Metrics>::clone(&metrics),
         limits: Arc::new(limits),
     };
