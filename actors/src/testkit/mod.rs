@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`clock`] | a clock that stands until it is moved, and random numbers that repeat |
+//! | [`credentials`] | credentials that nobody asks for |
 //! | [`memory`] | the store in memory, with real epochs and faults on request |
 //! | [`story`] | a small true history, told by a node |
 //! | [`contract`] | what every store must do, run whole by each implementation |
@@ -10,6 +11,7 @@
 //! Nothing here is part of a server.
 
 pub mod clock;
+pub mod credentials;
 pub mod memory;
 mod memory_archive;
 pub mod story;

@@ -10,10 +10,10 @@ use bytes::Bytes;
 
 use super::clock::{ManualClock, SeededRandom};
 use super::contract::samples::{account, direct, login, of_group, user};
-use crate::account::{Account, Login, Password, PasswordHash, RefreshHash};
+use crate::account::{Account, Login};
 use crate::command::{Command, MarkKind, Query, Span};
 use crate::content::{ClientKey, Content, GroupName, Opaque};
-use crate::credential::{Credentials, Hashing, Identity, PasswordVerdict, TokenFault};
+use crate::credential::Identity;
 use crate::id::{ConversationId, LoginId, Seq, UserId};
 use crate::limits::{Limit, Limits};
 use crate::node::{Node, World};
@@ -22,8 +22,9 @@ use crate::relay::LocalRelay;
 use crate::session::{Reply, Session};
 use crate::store::{Sequence, Store};
 use crate::telemetry::Silent;
+use crate::testkit::credentials::NoCredentials;
 use crate::time::Timestamp;
-use crate::view::{HistoryView, Secret, View};
+use crate::view::{HistoryView, View};
 
 /// When it happened.
 const THEN: Timestamp = Timestamp(1_767_225_600_000_000);
@@ -31,30 +32,6 @@ const THEN: Timestamp = Timestamp(1_767_225_600_000_000);
 const PEOPLE: [&str; 4] = ["ann", "ben", "cid", "dan"];
 /// Posts under way at once.
 const POSTS_AT_ONCE: u64 = 64;
-
-/// Credentials that nobody asks for.
-struct NoCredentials;
-
-impl Credentials for NoCredentials {
-    fn hash(&self, _: Password) -> Hashing<'_, PasswordHash> {
-        Box::pin(async { Ok(PasswordHash("x".into())) })
-    }
-    fn compare(&self, _: Password, _: Option<PasswordHash>) -> Hashing<'_, PasswordVerdict> {
-        Box::pin(async { Ok(PasswordVerdict::Wrong) })
-    }
-    fn issue(&self, _: &Identity, _: Timestamp) -> Secret {
-        Secret(String::new())
-    }
-    fn judge(&self, _: &str, _: Timestamp) -> Result<Identity, TokenFault> {
-        Err(TokenFault::Invalid)
-    }
-    fn draw_refresh(&self, _: LoginId) -> (Secret, RefreshHash) {
-        (Secret(String::new()), RefreshHash([0; 32]))
-    }
-    fn read_refresh(&self, _: &str) -> Option<(LoginId, RefreshHash)> {
-        None
-    }
-}
 
 /// A node over a store, to tell with and to ask.
 pub struct Teller {

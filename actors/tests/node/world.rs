@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use actors::account::{Account, DisplayName, Email, Password, PasswordHash, RefreshHash, Username};
+use actors::account::{Account, DisplayName, Email, Username};
 use actors::command::{Command, Query};
 use actors::content::{ClientKey, Content};
-use actors::credential::{Credentials, Hashing, Identity, PasswordVerdict, TokenFault};
+use actors::credential::Identity;
 use actors::event::Event;
 use actors::id::{ConversationId, LoginId, Pair, UserId};
 use actors::limits::Limits;
@@ -19,39 +19,16 @@ use actors::session::{Reply, Session};
 use actors::store::{AccountStore, Store};
 use actors::telemetry::Silent;
 use actors::testkit::clock::{ManualClock, SeededRandom};
+use actors::testkit::credentials::NoCredentials;
 use actors::testkit::memory::MemoryStore;
 use actors::time::Timestamp;
-use actors::view::{Appended, Secret, View};
+use actors::view::{Appended, View};
 
 /// A node, its store and its clock.
 pub(crate) struct Stage {
     pub(crate) node: Node,
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) clock: Arc<ManualClock>,
-}
-
-/// Credentials that nobody asks for.
-struct NoCredentials;
-
-impl Credentials for NoCredentials {
-    fn hash(&self, _: Password) -> Hashing<'_, PasswordHash> {
-        Box::pin(async { Ok(PasswordHash("x".into())) })
-    }
-    fn compare(&self, _: Password, _: Option<PasswordHash>) -> Hashing<'_, PasswordVerdict> {
-        Box::pin(async { Ok(PasswordVerdict::Wrong) })
-    }
-    fn issue(&self, _: &Identity, _: Timestamp) -> Secret {
-        Secret(String::new())
-    }
-    fn judge(&self, _: &str, _: Timestamp) -> Result<Identity, TokenFault> {
-        Err(TokenFault::Invalid)
-    }
-    fn draw_refresh(&self, _: LoginId) -> (Secret, RefreshHash) {
-        (Secret(String::new()), RefreshHash([0; 32]))
-    }
-    fn read_refresh(&self, _: &str) -> Option<(LoginId, RefreshHash)> {
-        None
-    }
 }
 
 impl Stage {

@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use actors::account::{Account, DisplayName, Email, Password, PasswordHash, RefreshHash, Username};
+use actors::account::{Account, DisplayName, Email, Username};
 use actors::content::{ClientKey, Content, GroupName};
-use actors::credential::{Credentials, Hashing, Identity, PasswordVerdict, TokenFault};
 use actors::entry::{Act, Batch, Entry, GroupRow, Head, Membership, Projection, Role, Row};
-use actors::id::{BatchId, ConversationId, Epoch, Incarnation, LogId, LoginId, MessageId, Pos, Segment, Seq, UserId};
+use actors::id::{BatchId, ConversationId, Epoch, Incarnation, LogId, MessageId, Pos, Segment, Seq, UserId};
 use actors::limits::{Limit, Limits};
 use actors::node::{Node, Victim};
 use actors::relay::LocalRelay;
@@ -18,7 +17,6 @@ use actors::telemetry::{Count, Measure, Telemetry};
 use actors::testkit::clock::SeededRandom;
 use actors::testkit::memory::MemoryStore;
 use actors::time::{Clock, Timestamp};
-use actors::view::Secret;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::bugs::{Bug, LyingStore};
@@ -26,6 +24,7 @@ use crate::client::Client;
 use crate::faults::{FaultyStore, Link, Reach, detach};
 use crate::history::{FinalLog, History};
 use crate::plan::{Dice, Plan, Room, Trouble, user};
+use actors::testkit::credentials::NoCredentials;
 
 /// 2026-01-01T00:00:00Z.
 const DAWN: i64 = 1_767_225_600_000_000;
@@ -81,30 +80,6 @@ impl Telemetry for Tally {
         self.counts[index].fetch_add(n, Ordering::Relaxed);
     }
     fn measure(&self, _: Measure, _: f64) {}
-}
-
-/// Credentials that nobody asks for.
-struct NoCredentials;
-
-impl Credentials for NoCredentials {
-    fn hash(&self, _: Password) -> Hashing<'_, PasswordHash> {
-        Box::pin(async { Ok(PasswordHash("x".into())) })
-    }
-    fn compare(&self, _: Password, _: Option<PasswordHash>) -> Hashing<'_, PasswordVerdict> {
-        Box::pin(async { Ok(PasswordVerdict::Wrong) })
-    }
-    fn issue(&self, _: &Identity, _: Timestamp) -> Secret {
-        Secret(String::new())
-    }
-    fn judge(&self, _: &str, _: Timestamp) -> Result<Identity, TokenFault> {
-        Err(TokenFault::Invalid)
-    }
-    fn draw_refresh(&self, _: LoginId) -> (Secret, RefreshHash) {
-        (Secret(String::new()), RefreshHash([0; 32]))
-    }
-    fn read_refresh(&self, _: &str) -> Option<(LoginId, RefreshHash)> {
-        None
-    }
 }
 
 /// The place of one node, in all its lives.
