@@ -11,7 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use actors::limits::{Limits, Row, TABLE, Unit};
+use actors::limits::{Limit, Limits, Row, TABLE, Unit};
 use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
@@ -338,10 +338,38 @@ fn limits(written: &BTreeMap<String, Written>) -> Result<Limits, ConfigError> {
             return Err(ConfigError(format!("unknown field: found `limits.{name}`, expected one of the names in docs/limits.md")));
         };
         let number = read(row, value).map_err(|why| ConfigError(format!("limits.{name}: {why}")))?;
+        if number == 0 && !MAY_BE_ZERO.contains(&row.limit) {
+            return Err(ConfigError(format!("limits.{name}: 0 would stop the node from working; the least is 1")));
+        }
         limits.set(row.limit, number);
+    }
+    if limits.get(Limit::BodyBytes) > limits.get(Limit::FrameBytes) {
+        return Err(ConfigError(
+            "limits.body_bytes: is above limits.frame_bytes, so that no such body could arrive; raise both".to_owned(),
+        ));
     }
     Ok(limits)
 }
+
+/// Limits for which 0 has a meaning: none, at once, or drawn from the machine.
+const MAY_BE_ZERO: &[Limit] = &[
+    Limit::ConnectionsNode,
+    Limit::KeysAtActivation,
+    Limit::Mentions,
+    Limit::SyncEntries,
+    Limit::SyncEntriesTotal,
+    Limit::PresenceWatched,
+    Limit::PresenceWatchers,
+    Limit::PresenceGrace,
+    Limit::TypingInterval,
+    Limit::TypingAudience,
+    Limit::ReceiptsDirect,
+    Limit::ReceiptsGroup,
+    Limit::IdleSleep,
+    Limit::CoalesceAudience,
+    Limit::DrainSpread,
+    Limit::ReadRowsInline,
+];
 
 const BYTE_UNITS: &[(&str, u64)] = &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 const TIME_UNITS: &[(&str, u64)] = &[("ms", 1), ("s", 1_000), ("min", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
@@ -352,7 +380,7 @@ fn read(row: &Row, value: &Written) -> Result<u64, String> {
         Unit::Millis => (TIME_UNITS, "\"5s\" or \"250ms\""),
         Unit::Count | Unit::PerSecond => (&[][..], "a whole number"),
     };
-    let unusable = |found: &str| format!("found `{found}`, expected {example}");
+    let unusable = |found: &str| format!("found `{found}`, expected something like {example}");
     match value {
         Written::Number(number) if row.unit != Unit::Millis => Ok(*number),
         Written::Number(number) => Err(unusable(&number.to_string())),
@@ -384,8 +412,8 @@ fn with_unit<'a>(value: u64, mut largest_first: impl Iterator<Item = &'a (&'stat
 pub fn limits_document() -> String {
     let mut text = String::from(
         "# Limits\n\nGenerated from `actors/src/limits.rs`; a test keeps it fresh. Every bound can be set by file \
-         (`[limits]`, the name below)\nor environment (`PARLANCE_LIMITS__NAME`). Bytes and times are written with their unit: \
-         `\"16KiB\"`, `\"5s\"`, `\"250ms\"`.\n\n| name | default | unit | enforced by | at the limit | seen in |\n| --- | --- | --- | --- | --- | --- |\n",
+         (`[limits]`, the name below)\nor environment (`PARLANCE_LIMITS__NAME`). Times are written with their unit (`\"5s\"`, \
+         `\"250ms\"`), bytes with theirs or plain (`\"16KiB\"`, `16384`).\n\n| name | default | unit | enforced by | at the limit | seen in |\n| --- | --- | --- | --- | --- | --- |\n",
     );
     for row in TABLE {
         let unit = match row.unit {
@@ -403,8 +431,6 @@ pub fn limits_document() -> String {
 
 #[cfg(test)]
 mod tests {
-    use actors::limits::Limit;
-
     use super::*;
 
     fn load(file: &str, environment: &[(&str, &str)], flags: &Flags) -> Result<Config, ConfigError> {
@@ -464,6 +490,10 @@ mod tests {
             "frame_bytes = \"99999999999GiB\"",
             "members = -1",
             "members = true",
+            "page = 0",
+            "heartbeat = \"0s\"",
+            "requests_in_flight = 0",
+            "body_bytes = \"1MiB\"",
         ] {
             let text = refusal(&format!("[limits]\n{wrong}\n"), &[]);
             assert!(text.contains("limits"), "{wrong}: {text}");

@@ -50,6 +50,8 @@ pub enum Limit {
     SessionsUser,
     /// Time for a request head.
     HeadDeadline,
+    /// Time for a request body.
+    BodyDeadline,
     /// Time for the first frame to authenticate.
     AuthDeadline,
     /// Bytes of one frame or message on a socket.
@@ -114,6 +116,8 @@ pub enum Limit {
     GroupsPerHour,
     /// Entries or rows of one page.
     Page,
+    /// Bytes of message bodies in one answer.
+    PageBytes,
     /// Conversations of one sync request.
     SyncConversations,
     /// Entries that a sync answers inline for one conversation.
@@ -188,16 +192,17 @@ pub const TABLE: &[Row] = &[
     row(Limit::UnauthenticatedAddress, "unauthenticated_address", 32, Unit::Count, ["edge/admission", "429 before the upgrade; not for trusted addresses", "parlance_edge_rejected_total{reason=\"unauthenticated_full\"}"]),
     row(Limit::SessionsUser, "sessions_user", 64, Unit::Count, ["user/state", "close 4404", "parlance_edge_rejected_total{reason=\"sessions_full\"}"]),
     row(Limit::HeadDeadline, "head_deadline", 10_000, Unit::Millis, ["edge/accept", "408 or close", "parlance_edge_rejected_total{reason=\"head_deadline\"}"]),
+    row(Limit::BodyDeadline, "body_deadline", 30_000, Unit::Millis, ["edge/http", "408", "parlance_edge_requests_total{status=\"408\"}"]),
     row(Limit::AuthDeadline, "auth_deadline", 10_000, Unit::Millis, ["edge/websocket", "close 4203", "parlance_edge_closed_total{code=\"4203\"}"]),
     row(Limit::FrameBytes, "frame_bytes", 65_536, Unit::Bytes, ["edge/websocket", "close 1009", "parlance_edge_closed_total{code=\"1009\"}"]),
-    row(Limit::AuthFrameBytes, "auth_frame_bytes", 8_192, Unit::Bytes, ["edge/websocket", "refused as too large, close 4203", "parlance_command_errors_total"]),
+    row(Limit::AuthFrameBytes, "auth_frame_bytes", 8_192, Unit::Bytes, ["edge/websocket", "refused as too large, close 4204", "parlance_command_errors_total"]),
     row(Limit::HttpBodyBytes, "http_body_bytes", 262_144, Unit::Bytes, ["edge/http", "413", "parlance_edge_requests_total{status=\"413\"}"]),
     row(Limit::HttpHeadBytes, "http_head_bytes", 16_384, Unit::Bytes, ["edge/accept", "431", "parlance_edge_rejected_total{reason=\"head_bytes\"}"]),
     row(Limit::FrameRequests, "frame_requests", 64, Unit::Count, ["protocol/codec", "the frame is refused", "parlance_command_errors_total"]),
     row(Limit::FramesRate, "frames_rate", 50, Unit::PerSecond, ["edge/websocket", "refused with a pause; close 4202 if it goes on", "parlance_limit_rate_limited_total{bucket=\"frames\"}"]),
     row(Limit::FramesBurst, "frames_burst", 100, Unit::Count, ["edge/websocket", "see frames_rate", "parlance_limit_rate_limited_total{bucket=\"frames\"}"]),
     row(Limit::InboundBytesRate, "inbound_bytes_rate", 262_144, Unit::PerSecond, ["edge/websocket", "see frames_rate", "parlance_limit_rate_limited_total{bucket=\"bytes\"}"]),
-    row(Limit::RequestsInFlight, "requests_in_flight", 64, Unit::Count, ["edge/websocket", "the socket is not read until answers have gone out", "parlance_edge_read_pauses_total"]),
+    row(Limit::RequestsInFlight, "requests_in_flight", 64, Unit::Count, ["session", "the socket is not read until answers have gone out; a query takes eight places", "parlance_edge_read_pauses_total"]),
     row(Limit::OutboundFrames, "outbound_frames", 256, Unit::Count, ["outbound", "ephemeral events are shed at half, messages become gap marks at the limit", "parlance_delivery_shed_total"]),
     row(Limit::OutboundBytes, "outbound_bytes", 1_048_576, Unit::Bytes, ["outbound", "see outbound_frames", "parlance_delivery_shed_total"]),
     row(Limit::WriteStall, "write_stall", 30_000, Unit::Millis, ["edge/websocket", "close 4011", "parlance_edge_closed_total{code=\"4011\"}"]),
@@ -220,6 +225,7 @@ pub const TABLE: &[Row] = &[
     row(Limit::MembersPerRequest, "members_per_request", 200, Unit::Count, ["conversation/state", "refused", "parlance_command_errors_total"]),
     row(Limit::GroupsPerHour, "groups_per_hour", 30, Unit::Count, ["user/state", "refused with a pause", "parlance_limit_rate_limited_total{bucket=\"groups\"}"]),
     row(Limit::Page, "page", 200, Unit::Count, ["answer", "a greater wish counts as this", "parlance_command_seconds"]),
+    row(Limit::PageBytes, "page_bytes", 262_144, Unit::Bytes, ["answer", "the page ends and says that there is more; a sync says gap; a list leaves last entries out", "parlance_command_seconds"]),
     row(Limit::SyncConversations, "sync_conversations", 500, Unit::Count, ["protocol", "refused", "parlance_command_errors_total"]),
     row(Limit::SyncEntries, "sync_entries", 50, Unit::Count, ["answer/sync", "a gap to page", "parlance_resume_attempts_total{outcome=\"gap\"}"]),
     row(Limit::SyncEntriesTotal, "sync_entries_total", 500, Unit::Count, ["answer/sync", "a gap to page", "parlance_resume_attempts_total{outcome=\"gap\"}"]),

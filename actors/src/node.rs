@@ -210,6 +210,7 @@ impl Node {
             return reply.settle(Err(Rejected::Busy { after: BUSY_AFTER }));
         };
         let deadline = self.world().limits.time(Limit::QueryDeadline);
+        let reply = reply.of_query();
         spawn(async move {
             let answer = tokio::time::timeout(deadline, work).await;
             reply.settle(answer.unwrap_or(Err(Rejected::Unavailable { after: BUSY_AFTER })));

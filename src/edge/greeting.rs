@@ -203,7 +203,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Greeting<'_, S> {
             self.doors.metrics.edge.frames_read.increment(1);
             if frame.len() > self.doors.limits.count(Limit::AuthFrameBytes) {
                 self.refuse(None, &WireError::new(Code::TooLarge))?;
-                return Err(Ending::Server(CloseReason::AuthTimeout));
+                return Err(Ending::Server(CloseReason::BadFrame));
             }
             if text == self.encoding.is_text() {
                 return Ok(frame);

@@ -5,7 +5,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actors::account::{Email, Username};
 use actors::accounts::LogInBy;
@@ -39,8 +38,6 @@ use crate::protocol::routes::{Endpoint, Needs, Route, routes};
 const HEADERS_MAX: usize = 64;
 /// hyper reads at least this much at once.
 const HEAD_BYTES_MIN: usize = 8_192;
-/// Time for a request's body (H1).
-const BODY_DEADLINE: Duration = Duration::from_secs(30);
 
 const API_HEADERS: [(HeaderName, &str); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -182,11 +179,11 @@ fn pace(doors: &Doors, visitor: &Visitor, account: Option<&str>) -> Result<(), W
 
 async fn read(doors: &Doors, body: Body) -> Result<Bytes, WireError> {
     let limited = Limited::new(body, doors.limits.count(Limit::HttpBodyBytes));
-    match tokio::time::timeout(BODY_DEADLINE, limited.collect()).await {
+    match tokio::time::timeout(doors.limits.time(Limit::BodyDeadline), limited.collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(WireError::new(Code::TooLarge)),
         Ok(Err(_)) => Err(WireError::with(Code::Malformed, "the body broke off")),
-        Err(_) => Err(WireError::with(Code::Malformed, "the body did not come in time")),
+        Err(_) => Err(WireError::new(Code::BodyTimeout)),
     }
 }
 

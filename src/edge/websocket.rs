@@ -19,7 +19,7 @@ use actors::event::{Announcement, Event};
 use actors::limits::Limit;
 use actors::outbound::{CloseReason, Outbound, Taken};
 use actors::rejected::Rejected;
-use actors::session::{Reply, Session};
+use actors::session::{QUERY_PLACES, Reply, Session};
 use actors::view::View;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -436,7 +436,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             Op::OpenWith { .. } => self.refuse(request.id, &WireError::new(Code::Internal))?, // decode resolves these
             Op::Command(_) | Op::Query(_) => {
                 let session = Arc::clone(self.session());
-                let Some(permit) = session.admit() else { return Ok(Some(request)) };
+                let places = if matches!(request.op, Op::Query(_)) { QUERY_PLACES } else { 1 };
+                let Some(permit) = session.admit(places) else { return Ok(Some(request)) };
                 let reply = Reply::to_session(&session, request.id, permit);
                 self.note(request.id, op);
                 match request.op {

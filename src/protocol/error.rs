@@ -34,6 +34,8 @@ pub enum Code {
     UnsupportedMediaType,
     /// A page of a web origin that is not listed.
     OriginRefused,
+    /// The body did not come in time.
+    BodyTimeout,
     /// Nobody has authenticated.
     Unauthenticated,
     /// The token proves nothing.

@@ -203,6 +203,18 @@ pub const REGISTRY: &[Row] = &[
         ],
     ),
     row(
+        Code::BodyTimeout,
+        1011,
+        "body_timeout",
+        408,
+        (Now, Edge),
+        [
+            "the body did not come in time",
+            "The request's head came, but not the whole body within `body_deadline`.",
+            "Send the request again; nothing of it was done.",
+        ],
+    ),
+    row(
         Code::Unauthenticated,
         2001,
         "unauthenticated",

@@ -168,7 +168,7 @@ async fn a_large_frame_before_auth_is_refused() {
         if let Some(reply) = client.reply_or_end(id).await {
             reply.expect_err("too large a frame is refused");
         }
-        assert_eq!(client.ended().await.code, Some(4203), "{encoding:?}");
+        assert_eq!(client.ended().await.code, Some(4204), "{encoding:?}");
     }
 }
 

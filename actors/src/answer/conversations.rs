@@ -19,7 +19,7 @@ use super::{standing, unavailable};
 const PAGE: u64 = 50;
 
 fn page_size(node: &Node, limit: Option<u64>) -> usize {
-    usize::try_from(limit.unwrap_or(PAGE)).unwrap_or(usize::MAX).clamp(1, node.world().limits.count(Limit::Page))
+    usize::try_from(limit.unwrap_or(PAGE)).unwrap_or(usize::MAX).min(node.world().limits.count(Limit::Page)).max(1)
 }
 
 pub(super) async fn one(node: &Node, viewer: UserId, conversation: ConversationId) -> Result<View, Rejected> {
@@ -95,10 +95,15 @@ pub(super) async fn views(node: &Node, viewer: UserId, listed: &[(ConversationId
     let ids: Vec<_> = listed.iter().map(|(id, _)| *id).collect();
     let marks = marks_of(node, viewer, &ids).await?;
     let mut views = Vec::with_capacity(listed.len());
+    let mut bytes_left = node.world().limits.count(Limit::PageBytes);
     for ((id, _), marks) in listed.iter().zip(marks) {
         match standing::of(node, viewer, *id).await {
             Ok(standing) if standing.is_current() => match view(node, viewer, *id, &standing, marks).await {
-                Ok(view) => views.push(view),
+                Ok(mut view) => {
+                    view.last = view.last.filter(|last| last.act.bytes() <= bytes_left);
+                    bytes_left -= view.last.as_ref().map_or(0, |last| last.act.bytes());
+                    views.push(view);
+                }
                 Err(Rejected::NoSuchConversation) => {} // the list may be ahead of the group (design D11)
                 Err(rejected) => return Err(rejected),
             },

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::command::{Cursor, Span};
+use crate::entry::Entry;
 use crate::id::{ConversationId, LogId, Seq, UserId};
 use crate::limits::Limit;
 use crate::node::Node;
@@ -23,7 +24,7 @@ pub(super) async fn part(
 ) -> Result<View, Rejected> {
     let standing = standing::of(node, viewer, conversation).await?;
     let wished = usize::try_from(limit.unwrap_or(PAGE)).unwrap_or(usize::MAX);
-    let limit = wished.clamp(1, node.world().limits.count(Limit::Page));
+    let limit = wished.min(node.world().limits.count(Limit::Page)).max(1);
     let (from, to, newest_first) = match span {
         Span::Newest => (Seq::ZERO, standing.readable, true),
         Span::Before(seq) => (Seq::ZERO, seq.minus(1).min(standing.readable), true),
@@ -35,11 +36,22 @@ pub(super) async fn part(
         // One more than asked for tells whether there are more.
         node.world().store.range(LogId::Conversation(conversation), from, to, limit + 1, newest_first).await.map_err(unavailable)?
     };
-    let more = entries.len() > limit;
-    entries.truncate(limit);
+    let fitting = fitting(&entries, node.world().limits.count(Limit::PageBytes)).min(limit);
+    let more = entries.len() > fitting;
+    entries.truncate(fitting);
     if newest_first {
         entries.reverse();
     }
     let tail = Cursor { incarnation: standing.head.incarnation, seq: standing.readable };
     Ok(View::History(HistoryView { conversation, tail, entries: entries.into_iter().map(Arc::new).collect(), more }))
+}
+
+/// How many of the entries fit into so many bytes of bodies, in their order; one at least.
+pub(super) fn fitting(entries: &[Entry], bytes_max: usize) -> usize {
+    let mut bytes = 0;
+    let beyond = entries.iter().position(|entry| {
+        bytes += entry.act.bytes();
+        bytes > bytes_max
+    });
+    beyond.map_or(entries.len(), |beyond| beyond.max(1))
 }

@@ -23,7 +23,11 @@ pub(super) async fn since(
     if named.len() > limits.count(Limit::SyncConversations) {
         return Err(Rejected::TooManyItems { field: "convs", max: limits.get(Limit::SyncConversations) });
     }
-    let mut budget = Budget { each: limits.count(Limit::SyncEntries), left: limits.count(Limit::SyncEntriesTotal) };
+    let mut budget = Budget {
+        each: limits.count(Limit::SyncEntries),
+        left: limits.count(Limit::SyncEntriesTotal),
+        bytes: limits.count(Limit::PageBytes),
+    };
     // The user's own log first: a conversation that appears after this read is in the next push or sync.
     let log = LogId::User(viewer);
     let head = node.world().store.heads(&[log]).await.map_err(unavailable)?.pop().unwrap_or_default();
@@ -51,6 +55,7 @@ pub(super) async fn since(
 struct Budget {
     each: usize,
     left: usize,
+    bytes: usize,
 }
 
 /// The outcome for one log whose viewer may read up to `readable`.
@@ -72,9 +77,11 @@ async fn resume(node: &Node, log: LogId, head: &Head, readable: Seq, cursor: Cur
     let room = budget.each.min(budget.left);
     if usize::try_from(missing).is_ok_and(|missing| missing <= room) {
         let entries = if missing == 0 { vec![] } else { read(node, log, cursor.seq.next(), readable).await? };
+        let bytes: usize = entries.iter().map(|entry| entry.act.bytes()).sum();
         // A row that cannot be read is a gap, not silence.
-        if entries.len() as u64 == missing {
+        if entries.len() as u64 == missing && bytes <= budget.bytes {
             budget.left -= entries.len();
+            budget.bytes -= bytes;
             return Ok(Resumed::Complete(entries.into_iter().map(Arc::new).collect()));
         }
     }

@@ -146,7 +146,7 @@ impl Conversation {
         };
         // The role is judged even where there is nobody to remove, so that the answer tells nothing to a mere member.
         self.may(user, Deed::Remove(place.map_or(Role::Member, |place| place.role)))?;
-        if place.is_some() { Ok(Act::Left { member }) } else { Err(Rejected::NoSuchUser) }
+        if place.is_some() { Ok(Act::Left { member }) } else { Err(Rejected::Field { field: "user", why: "is no member of this group" }) }
     }
 
     fn id_is_direct(&self) -> bool {
@@ -310,7 +310,7 @@ mod tests {
         assert_eq!(group.audience(), [user(1), user(3)]);
         assert_eq!(group.may(user(2), Deed::Post), Err(Rejected::NoSuchConversation));
         assert_eq!(group.may(user(2), Deed::Read), Ok(()));
-        assert_eq!(group.propose_removal(user(1), user(2)), Err(Rejected::NoSuchUser));
+        assert!(matches!(group.propose_removal(user(1), user(2)), Err(Rejected::Field { field: "user", .. })));
         assert_eq!(group.propose_removal(user(3), user(2)), Err(Rejected::RoleTooLow), "a member learns nothing");
     }
 

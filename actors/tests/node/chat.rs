@@ -152,6 +152,27 @@ async fn history_is_paged_in_both_directions() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_ends_at_its_bytes_and_says_that_there_is_more() {
+    let mut limits = Limits::default();
+    limits.set(Limit::PageBytes, 100);
+    let stage = Stage::with(limits).await;
+    let mut ann = stage.connect(1).await;
+    for number in 1..=6 {
+        ann.post(direct(1, 2), &format!("k{number}"), &"x".repeat(40)).await;
+    }
+    let mut part = async |span| match ann.query(Query::History { conversation: direct(1, 2), span, limit: None }).await {
+        Ok(View::History(view)) => (view.entries.iter().map(|entry| entry.seq.get()).collect::<Vec<_>>(), view.more),
+        other => unreachable!("{other:?}"),
+    };
+    assert_eq!(part(Span::Newest).await, (vec![5, 6], true));
+    assert_eq!(part(Span::Before(seq(5))).await, (vec![3, 4], true));
+    assert_eq!(part(Span::After(seq(4))).await, (vec![5, 6], false));
+    let named = vec![(direct(1, 2), Cursor { incarnation: Incarnation(0), seq: seq(0) })];
+    let Ok(View::Sync(sync)) = ann.query(Query::Sync { user: None, conversations: named }).await else { unreachable!("no sync") };
+    assert_eq!(sync.conversations[0].2, Resumed::Gap { from: seq(1), to: seq(6) });
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_sync_answers_every_log_with_exactly_one_outcome() {
     let stage = Stage::new().await;
     let (mut ann, mut ben) = (stage.connect(1).await, stage.connect(2).await);

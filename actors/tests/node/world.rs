@@ -129,7 +129,7 @@ impl Device {
     /// Sends a command and does not wait; answers the request's number.
     pub(crate) fn send(&mut self, command: Command) -> u32 {
         self.requests += 1;
-        let permit = self.session.admit().expect("there is room");
+        let permit = self.session.admit(1).expect("there is room");
         self.node.command(&self.session, command, Reply::to_session(&self.session, Some(self.requests), permit));
         self.requests
     }
@@ -151,7 +151,7 @@ impl Device {
 
     pub(crate) async fn query(&mut self, query: Query) -> Result<View, Rejected> {
         self.requests += 1;
-        let permit = self.session.admit().expect("there is room");
+        let permit = self.session.admit(1).expect("there is room");
         let reply = Reply::to_session(&self.session, Some(self.requests), permit);
         self.node.query(self.session.identity.user, query, reply);
         self.answer(self.requests).await

@@ -168,7 +168,7 @@ impl Client {
 
     fn ask(&mut self, asked: Asked, open: Open, what: Result<Command, Query>) {
         let Some(connection) = &mut self.connection else { return };
-        let Some(permit) = connection.session.admit() else { return };
+        let Some(permit) = connection.session.admit(1) else { return };
         connection.requests += 1;
         let request = connection.requests;
         connection.open.insert(request, open);

@@ -134,7 +134,7 @@ async fn a_large_frame_before_authentication_is_refused() {
     assert_eq!(client.hear().await["ev"], "hello");
     client.say(json!({"id": 1, "op": "auth", "d": {"token": "x".repeat(9_000)}})).await;
     assert_eq!(client.hear().await["d"]["name"], "too_large");
-    client.hear_end(4203).await;
+    client.hear_end(4204).await;
 }
 
 #[tokio::test]
