@@ -100,6 +100,7 @@ const WORDS: &[&str] = &[
     "id",
     "kind",
     "limits",
+    "media",
     "outbound",
     "rejected",
     "session",

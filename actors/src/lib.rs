@@ -1,6 +1,6 @@
 //! The domain of Parlance and its actors. Nothing here can reach a socket, a file, the environment or a clock.
 //!
-//! Read in this order: the words ([`id`], [`time`], [`kind`], [`content`], [`entry`], [`account`], [`command`],
+//! Read in this order: the words ([`id`], [`time`], [`kind`], [`media`], [`content`], [`entry`], [`account`], [`command`],
 //! [`rejected`], [`view`], [`event`]), the bounds ([`limits`]), the ports ([`store`], [`archive`], [`credential`],
 //! [`telemetry`]), the way out ([`session`], [`outbound`], [`relay`]), the rules ([`policy`], [`bucket`], [`log`],
 //! [`conversation`], [`user`], [`restoration`]), and what runs them: the homes, the answers, the directory, and [`node`], the façade of the crate.
@@ -9,6 +9,7 @@
 pub mod id;
 pub mod time;
 pub mod kind;
+pub mod media;
 pub mod content;
 pub mod entry;
 pub mod account;
