@@ -328,7 +328,7 @@ fn permits(command: &Command) -> u32 {
     let bytes = match command {
         Command::Post { content, .. } => content.bytes(),
         Command::CreateGroup { members, .. } | Command::AddMembers { members, .. } => members.len() * 8,
-        Command::RemoveMember { .. } | Command::Mark { .. } | Command::Type { .. } | Command::Watch { .. } => 0,
+        _ => 0,
     };
     u32::try_from(bytes.div_ceil(PERMIT_BYTES).max(1)).unwrap_or(u32::MAX)
 }

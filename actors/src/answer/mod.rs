@@ -27,6 +27,13 @@ pub(crate) async fn answer(node: &Node, viewer: UserId, query: Query) -> Result<
         Query::Conversations { cursor, limit } => conversations::page(node, viewer, cursor, limit).await,
         Query::Members { conversation, after, limit } => conversations::members(node, viewer, conversation, after, limit).await,
         Query::History { conversation, span, limit } => history::part(node, viewer, conversation, span, limit).await,
+        Query::SearchUsers { .. }
+        | Query::Presence { .. }
+        | Query::Bond { .. }
+        | Query::Bonds { .. }
+        | Query::Notices { .. }
+        | Query::Message { .. } => Err(Rejected::Internal),
+        Query::ReadBy { .. } | Query::Reactions { .. } | Query::Invitations { .. } | Query::Unread => Err(Rejected::Internal),
         Query::Sync { user, conversations } => sync::since(node, viewer, user, conversations).await,
     }
 }

@@ -37,7 +37,7 @@ pub(crate) async fn watch(node: &Node, session: &Arc<Session>, users: Vec<UserId
         if !node.directory().watch(user, session, max) {
             node.world().telemetry.count(Count::PresenceShed, 1);
         }
-        views.push(PresenceView { user, online: !node.directory().sessions(user).is_empty() });
+        views.push(PresenceView { user, online: !node.directory().sessions(user).is_empty(), last_seen: None });
     }
     Ok(View::Watching(views))
 }
