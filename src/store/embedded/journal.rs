@@ -41,7 +41,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 static ZEROS: [u8; CHUNK_BYTES] = [0; CHUNK_BYTES];
 /// How far behind the last batch's number that of a whole one must be to be its successor, rather than bytes of a
 /// message that look like one.
-const NEAR: u64 = 1 << 16;
+const NEAR: u64 = 4_096;
 
 /// What the journals of a database hold.
 #[derive(Debug, Default)]
@@ -141,10 +141,10 @@ fn batches(file: &mut impl BufRead, last: &mut Option<u64>) -> io::Result<u64> {
 
 /// Whether these bytes begin with a whole batch, or hold one that comes soon after the last.
 fn holds_successors(bytes: &[u8], last: Option<u64>) -> io::Result<bool> {
-    let last = last.unwrap_or(0);
+    let is_near = |number: u64| last.is_none_or(|last| number > last && number - last <= NEAR);
     for (at, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == START) {
         if let Some(batch) = batch(&mut &bytes[at..])?
-            && (at == 0 || (batch.number > last && batch.number - last <= NEAR))
+            && (at == 0 || is_near(batch.number))
         {
             return Ok(true);
         }
@@ -327,6 +327,7 @@ mod tests {
         assert!(!holds(&[&b"broken"[..], &near[..near.len() - 1]].concat()));
         assert!(!holds(&[&b"broken"[..], &far].concat()));
         assert!(!holds(&[&b"broken"[..], &before].concat()));
+        assert_eq!(holds_successors(&[&b"broken"[..], &far].concat(), None).ok(), Some(true), "nothing is known of what was before");
         assert!(holds(&before), "it is whole, and its number does not rise");
     }
 
@@ -447,6 +448,30 @@ mod tests {
         }
         assert!(refused >= sectors - 3, "the database alone refused {refused} of them: is this file still needed?");
         assert!(cut > 3 * sectors, "{cut}");
+    }
+
+    /// The last write is torn, or rotten: if the witness has counted it, it was acknowledged.
+    #[tokio::test]
+    async fn a_torn_write_that_was_counted_is_a_loss() {
+        let (mut files, batch) = written().await;
+        let before = files[&journal()].len();
+        files.insert(journal(), [&files[&journal()][..], &batch].concat());
+        let counting = |files: &Files, commits| {
+            let folder = restored(files);
+            drop(witness::Witness::begin(folder.path(), witness::Sighting { commits, start: 1 }).expect("written"));
+            folder
+        };
+        let refusal = EmbeddedStore::open(options(counting(&files, 100).path())).expect_err("it must not open");
+        let OpenError::Lost { held, witnessed: 100, .. } = refusal else { unreachable!("{refusal}") };
+        expect_tail(counting(&files, held).path(), 6).await;
+        files.get_mut(&journal()).expect("it is there")[before + 2_000] ^= 1;
+        expect_tail(counting(&files, held - 1).path(), 4).await;
+        let folder = counting(&files, held);
+        for _ in 0..2 {
+            let refusal = EmbeddedStore::open(options(folder.path())).expect_err("it must not open");
+            assert!(matches!(refusal, OpenError::Lost { held: left, witnessed, .. } if (left, witnessed) == (held - 1, held)), "{refusal}");
+            assert!(folder.path().join(TORN).exists());
+        }
     }
 
     #[tokio::test]
