@@ -194,6 +194,46 @@ pub enum Notice {
     },
 }
 
+/// What a notice is about: at most one stands for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Topic {
+    /// An open request for friendship.
+    FriendRequest {
+        /// Whose.
+        from: UserId,
+    },
+    /// An invitation to a group.
+    GroupInvitation {
+        /// To which.
+        group: GroupId,
+    },
+}
+
+impl Notice {
+    /// What it is about.
+    pub fn topic(&self) -> Topic {
+        match self {
+            Self::FriendRequest { from } => Topic::FriendRequest { from: *from },
+            Self::GroupInvitation { group, .. } => Topic::GroupInvitation { group: *group },
+        }
+    }
+
+    /// Who caused it.
+    pub fn from(&self) -> UserId {
+        match self {
+            Self::FriendRequest { from } | Self::GroupInvitation { from, .. } => *from,
+        }
+    }
+
+    /// Whether it is past its time.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        match self {
+            Self::FriendRequest { .. } => false,
+            Self::GroupInvitation { expires_at, .. } => *expires_at <= now,
+        }
+    }
+}
+
 /// What a content is compared by: 128 bits, of the whole act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest(pub u64, pub u64);

@@ -28,7 +28,7 @@ use crate::task;
 use crate::telemetry::{ActorKind, Count};
 use crate::time::Timestamp;
 
-use super::mail::{Mail, Note, Noted, creation_key};
+use super::mail::{Mail, Note, Noted, What, creation_key};
 
 /// How long a client should wait before it tries again when the store does not answer.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -198,7 +198,10 @@ impl Running {
             }
             Known::New => {
                 self.noted.entry(note.client_key.clone()).or_default().extend(noted);
-                self.offer(note.act, note.client_key);
+                match note.what {
+                    What::Act(act) => self.offer(act, note.client_key),
+                    What::Withdrawal(_) => self.refuse_note(&note.client_key, None, &Rejected::Internal),
+                }
             }
         }
     }
@@ -245,7 +248,7 @@ impl Running {
         match answer {
             // Through the backlog: another owner may have stored the creation while the number was drawn.
             Ok(group) => {
-                let note = Note { act: Act::Appeared { conversation: ConversationId::Group(group) }, client_key: key };
+                let note = Note { what: What::Act(Act::Appeared { conversation: ConversationId::Group(group) }), client_key: key };
                 self.backlog.push_front(Wish::Note(note, None));
             }
             Err(_) => self.refuse_creations(&key, &Rejected::Unavailable { after: RETRY_AFTER }),
@@ -291,7 +294,7 @@ impl Running {
                 // Another owner may have stored the same: they are wishes again, before all others.
                 Outcome::Again(drafts) => {
                     for Draft { client_key, act, .. } in drafts.into_iter().rev() {
-                        self.backlog.push_front(Wish::Note(Note { act, client_key }, None));
+                        self.backlog.push_front(Wish::Note(Note { what: What::Act(act), client_key }, None));
                     }
                 }
                 Outcome::Unnumbered(drafts) => self.refuse(&drafts, &Rejected::Unavailable { after: RETRY_AFTER }),
