@@ -326,9 +326,13 @@ fn send<M: Message>(actor: &ActorRef<M>, mail: M) -> Result<(), M> {
 /// What a request takes of a mailbox's budget: one unit for each KiB begun.
 fn permits(command: &Command) -> u32 {
     let bytes = match command {
-        Command::Post { content, .. } => content.bytes(),
+        Command::Post { content, .. } | Command::Edit { content, .. } => content.bytes(),
         Command::CreateGroup { members, .. } | Command::AddMembers { members, .. } => members.len() * 8,
-        _ => 0,
+        Command::Invite { users, .. } | Command::Watch { users } => users.len() * 8,
+        Command::Delete { .. } | Command::React { .. } | Command::Forward { .. } | Command::ChangeGroup { .. } => 0,
+        Command::SetRole { .. } | Command::HandOver { .. } | Command::Join { .. } | Command::Decline { .. } => 0,
+        Command::RemoveMember { .. } | Command::Mark { .. } | Command::Relate { .. } | Command::Set { .. } => 0,
+        Command::ReadNotices { .. } | Command::Type { .. } => 0,
     };
     u32::try_from(bytes.div_ceil(PERMIT_BYTES).max(1)).unwrap_or(u32::MAX)
 }

@@ -37,6 +37,8 @@ mod home;
 mod answer;
 pub mod accounts;
 mod numbers;
+mod cards;
+mod totals;
 mod task;
 mod supervisor;
 mod directory;

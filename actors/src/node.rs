@@ -9,10 +9,11 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use ractor::{Actor, ActorCell};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::accounts::Accounts;
 use crate::answer;
+use crate::cards::Cards;
 use crate::command::{Command, Query};
 use crate::conversation;
 use crate::credential::{Credentials, Identity};
@@ -29,6 +30,7 @@ use crate::store::Store;
 use crate::supervisor::Supervisor;
 use crate::telemetry::{ActorKind, Count, Telemetry};
 use crate::time::{Clock, Random, Timestamp};
+use crate::totals::Totals;
 use crate::user;
 use crate::view::View;
 
@@ -83,6 +85,8 @@ struct Inner {
     world: World,
     directory: Directory,
     numbers: Numbers,
+    cards: Cards,
+    totals: Totals,
     users: Vec<ActorCell>,
     conversations: Vec<ActorCell>,
     homes: Vec<ActorCell>,
@@ -107,6 +111,8 @@ impl Node {
         let node = Self(Arc::new(Inner {
             directory: Directory::new(),
             numbers: Numbers::new(Arc::clone(&world.store)),
+            cards: Cards::default(),
+            totals: Totals::default(),
             users,
             conversations,
             homes,
@@ -205,7 +211,7 @@ impl Node {
     }
 
     fn ask(&self, reply: Reply, work: impl Future<Output = Result<View, Rejected>> + Send + 'static) {
-        let Ok(permit) = Arc::clone(&self.0.queries).try_acquire_owned() else {
+        let Some(permit) = self.query_permit() else {
             self.world().telemetry.count(Count::RateLimited("queries"), 1);
             return reply.settle(Err(Rejected::Busy { after: BUSY_AFTER }));
         };
@@ -287,6 +293,20 @@ impl Node {
         &self.0.numbers
     }
 
+    /// What is known of people; to be renewed whenever an account has changed.
+    pub(crate) fn cards(&self) -> &Cards {
+        &self.0.cards
+    }
+
+    pub(crate) fn totals(&self) -> &Totals {
+        &self.0.totals
+    }
+
+    /// A place among the queries at work, if there is one.
+    pub(crate) fn query_permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.queries).try_acquire_owned().ok()
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.world().clock.now()
     }
@@ -318,6 +338,7 @@ async fn tick(node: Weak<Inner>) {
         }
         let conversations = inner.directory.conversations();
         let homes = inner.directory.homes();
+        inner.cards.sweep();
         drop(inner);
         let mut gone = 0;
         for actor in conversations {
@@ -330,7 +351,8 @@ async fn tick(node: Weak<Inner>) {
     }
 }
 
+/// Runs work that the node owns: queries, counts, its tick.
 #[expect(clippy::disallowed_methods, reason = "the node owns its queries and its tick")]
-fn spawn(work: impl Future<Output = ()> + Send + 'static) {
+pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) {
     drop(tokio::spawn(work));
 }

@@ -10,7 +10,7 @@ use crate::command::Command;
 use crate::conversation::mail::Request;
 use crate::event::Event;
 use crate::home;
-use crate::id::UserId;
+use crate::id::{ConversationId, InvalidId, Pair, UserId};
 use crate::limits::Limit;
 use crate::node::Node;
 use crate::rejected::Rejected;
@@ -113,13 +113,18 @@ impl Running {
         let now = self.node.now();
         let limits = Arc::clone(&self.node.world().limits);
         let admitted = match &command {
-            Command::Post { .. } => self.state.admit_post(now),
+            Command::Post { .. } | Command::Forward { .. } | Command::Edit { .. } | Command::Delete { .. } | Command::React { .. } => {
+                self.state.admit_post(now)
+            }
+            Command::Relate { .. } | Command::Invite { .. } => Ok(()),
             Command::CreateGroup { .. } => self.state.admit_group(now, &limits),
             Command::Type { conversation } if !self.state.admit_typing(*conversation, now, &limits) => {
                 self.node.world().telemetry.count(Count::PresenceShed, 1);
                 return reply.settle(Ok(View::Done));
             }
-            _ => Ok(()),
+            Command::ChangeGroup { .. } | Command::SetRole { .. } | Command::HandOver { .. } | Command::Join { .. } => Ok(()),
+            Command::Decline { .. } | Command::AddMembers { .. } | Command::RemoveMember { .. } | Command::Mark { .. } => Ok(()),
+            Command::Set { .. } | Command::ReadNotices { .. } | Command::Type { .. } | Command::Watch { .. } => Ok(()),
         };
         if let Err(rejected) = admitted {
             if let Rejected::TooFast { bucket, .. } = &rejected {
@@ -130,7 +135,14 @@ impl Running {
         if let Command::Watch { users } = &command {
             return self.node.watch(session, users.clone(), reply);
         }
-        let conversation = command.conversation();
+        // A bond is changed where the two meet.
+        let conversation = match &command {
+            Command::Relate { peer, .. } => match Pair::new(self.user, *peer) {
+                Ok(pair) => Some(ConversationId::Direct(pair)),
+                Err(InvalidId) => return reply.settle(Err(Rejected::NoSuchUser)),
+            },
+            command => command.conversation(),
+        };
         let request = Request { user: self.user, origin: Some(session.id), command, arrived: now, permit: None, reply };
         match conversation {
             Some(id) => self.node.directory().send_conversation(&self.node, id, request),
