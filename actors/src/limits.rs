@@ -114,6 +114,20 @@ pub enum Limit {
     MembersPerRequest,
     /// Groups that one user creates in an hour.
     GroupsPerHour,
+    /// Requests for friendship that one user makes in an hour.
+    RequestsPerHour,
+    /// Changes of one user's account in an hour.
+    ProfilesPerHour,
+    /// Searches a second of one user.
+    SearchesRate,
+    /// Searches at once of one user.
+    SearchesBurst,
+    /// Users in the answer to a search.
+    SearchPage,
+    /// Notices of one user that stand.
+    NoticesUser,
+    /// Logins of one user that have not ended.
+    LoginsUser,
     /// Entries or rows of one page.
     Page,
     /// Bytes of message bodies in one answer.
@@ -224,6 +238,13 @@ pub const TABLE: &[Row] = &[
     row(Limit::Members, "members", 10_000, Unit::Count, ["conversation/state", "refused as full", "parlance_command_errors_total"]),
     row(Limit::MembersPerRequest, "members_per_request", 200, Unit::Count, ["conversation/state", "refused", "parlance_command_errors_total"]),
     row(Limit::GroupsPerHour, "groups_per_hour", 30, Unit::Count, ["user/state", "refused with a pause", "parlance_limit_rate_limited_total{bucket=\"groups\"}"]),
+    row(Limit::RequestsPerHour, "requests_per_hour", 60, Unit::Count, ["user/state", "refused with a pause", "parlance_limit_rate_limited_total{bucket=\"requests\"}"]),
+    row(Limit::ProfilesPerHour, "profiles_per_hour", 60, Unit::Count, ["accounts", "refused with a pause", "parlance_limit_rate_limited_total{bucket=\"profiles\"}"]),
+    row(Limit::SearchesRate, "searches_rate", 5, Unit::PerSecond, ["answer/users", "refused with a pause", "parlance_limit_rate_limited_total{bucket=\"searches\"}"]),
+    row(Limit::SearchesBurst, "searches_burst", 20, Unit::Count, ["answer/users", "see searches_rate", "parlance_limit_rate_limited_total{bucket=\"searches\"}"]),
+    row(Limit::SearchPage, "search_page", 50, Unit::Count, ["answer/users", "a greater wish counts as this", "parlance_command_seconds"]),
+    row(Limit::NoticesUser, "notices_user", 1_000, Unit::Count, ["home/notices", "the oldest is withdrawn", "parlance_limit_rate_limited_total{bucket=\"notices_user\"}"]),
+    row(Limit::LoginsUser, "logins_user", 50, Unit::Count, ["accounts", "the oldest ends", "parlance_limit_rate_limited_total{bucket=\"logins_user\"}"]),
     row(Limit::Page, "page", 200, Unit::Count, ["answer", "a greater wish counts as this", "parlance_command_seconds"]),
     row(Limit::PageBytes, "page_bytes", 262_144, Unit::Bytes, ["answer", "the page ends and says that there is more; a sync says gap; a list leaves last entries out", "parlance_command_seconds"]),
     row(Limit::SyncConversations, "sync_conversations", 500, Unit::Count, ["protocol", "refused", "parlance_command_errors_total"]),

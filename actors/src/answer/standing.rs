@@ -9,7 +9,7 @@ use crate::rejected::Rejected;
 use super::unavailable;
 
 /// What a viewer is to a conversation that he may read.
-pub(super) struct Standing {
+pub(crate) struct Standing {
     /// The log as it stands.
     pub head: Head,
     /// The highest seq that the viewer may read.
@@ -20,13 +20,13 @@ pub(super) struct Standing {
 
 impl Standing {
     /// Whether the viewer takes part now, and did not only once.
-    pub(super) fn is_current(&self) -> bool {
+    pub(crate) fn is_current(&self) -> bool {
         self.place.is_none_or(|place| place.is_current())
     }
 }
 
 /// The standing of a viewer, or the refusal that a stranger gets.
-pub(super) async fn of(node: &Node, viewer: UserId, conversation: ConversationId) -> Result<Standing, Rejected> {
+pub(crate) async fn of(node: &Node, viewer: UserId, conversation: ConversationId) -> Result<Standing, Rejected> {
     let store = &node.world().store;
     // The head before the place: who is a member after the head was read may read up to that head. The other way round
     // somebody removed in between would be shown what came after the removal.
