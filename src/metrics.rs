@@ -205,6 +205,8 @@ const BUCKETS: &[&str] = &[
     "posts_conversation",
     "groups",
     "requests",
+    "invites",
+    "rates",
     "profiles",
     "searches",
     "notices_user",

@@ -38,6 +38,7 @@ mod home;
 mod answer;
 pub mod accounts;
 mod numbers;
+mod rates;
 mod task;
 mod supervisor;
 mod directory;
