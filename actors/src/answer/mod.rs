@@ -11,6 +11,8 @@ pub(crate) mod presence;
 pub(crate) mod shown;
 pub(crate) mod messages;
 pub(crate) mod unread;
+pub(crate) mod bonds;
+pub(crate) mod notices;
 
 use std::time::Duration;
 
@@ -31,9 +33,11 @@ pub(crate) async fn answer(node: &Node, viewer: UserId, query: Query) -> Result<
         Query::Conversations { cursor, limit } => conversations::page(node, viewer, cursor, limit).await,
         Query::Members { conversation, after, limit } => conversations::members(node, viewer, conversation, after, limit).await,
         Query::History { conversation, span, limit } => history::part(node, viewer, conversation, span, limit).await,
-        Query::SearchUsers { .. } | Query::Presence { .. } | Query::Bond { .. } | Query::Bonds { .. } | Query::Notices { .. } => {
-            Err(Rejected::Internal)
-        }
+        Query::SearchUsers { prefix, limit } => users::search(node, viewer, &prefix, limit).await,
+        Query::Presence { users } => presence::of(node, viewer, users).await,
+        Query::Bond { peer } => bonds::one(node, viewer, peer).await,
+        Query::Bonds { filter, cursor, limit } => bonds::page(node, viewer, filter, cursor, limit).await,
+        Query::Notices { before, limit } => notices::page(node, viewer, before, limit).await,
         Query::Message { id } => messages::by_number(node, viewer, id).await,
         Query::ReadBy { conversation, target, after, limit } => messages::read_by(node, viewer, conversation, target, after, limit).await,
         Query::Reactions { conversation, target, after, limit } => {

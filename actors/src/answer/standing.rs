@@ -23,7 +23,7 @@ pub(crate) struct Standing {
 
 impl Standing {
     /// Whether the viewer takes part now, and did not only once.
-    pub(super) fn is_current(&self) -> bool {
+    pub(crate) fn is_current(&self) -> bool {
         self.place.is_none_or(|place| place.is_current())
     }
 

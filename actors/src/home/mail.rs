@@ -10,6 +10,9 @@ use crate::log::owner::LogMail;
 use crate::rejected::Rejected;
 use crate::store::StoreError;
 
+use super::notices::Notices;
+use super::settings::Facts;
+
 /// Something for the user's log, under a key that makes a repetition harmless.
 #[derive(Debug, Clone)]
 pub(crate) struct Note {
@@ -29,6 +32,11 @@ pub(crate) enum What {
 }
 
 impl Note {
+    /// Whether it is judged by what stands, so that nothing may be on its way.
+    pub(crate) fn needs_quiet(&self) -> bool {
+        matches!(self.what, What::Withdrawal(_) | What::Act(Act::Noticed(_)))
+    }
+
     /// A conversation is about to become one of the user's; `tail` is where its log stands.
     pub(crate) fn appeared(conversation: ConversationId, tail: Seq) -> Self {
         Self { what: What::Act(Act::Appeared { conversation }), client_key: key(&format!("+{conversation}@{}", tail.get())) }
@@ -74,6 +82,11 @@ pub(crate) fn wish_key(client_key: &ClientKey) -> ClientKey {
     key(&format!("*{}", Digest::of_text(client_key.as_str())))
 }
 
+/// The key under which a notice makes way for another one.
+pub(crate) fn way_key(notice: Seq) -> ClientKey {
+    key(&format!("/{}", notice.get()))
+}
+
 /// The key under which it stands that the notices up to here were read.
 pub(crate) fn read_key(up_to: Seq) -> ClientKey {
     key(&format!("^{}", up_to.get()))
@@ -98,6 +111,14 @@ pub(crate) enum Mail {
     Note(Note, Option<Noted>),
     /// Create a group whose creator is this user: draws its number and remembers it under the creator's key.
     Create(Box<Request>),
+    /// Have a conversation otherwise.
+    Set(Box<Request>),
+    /// What a setting is judged by was read; no request if it was lost.
+    Weighed(Option<Box<Request>>, Result<Facts, Rejected>),
+    /// Take notices for read.
+    ReadNotices(Box<Request>),
+    /// The notices that stand were read.
+    NoticesLoaded(Result<Notices, StoreError>),
     /// A group's number was drawn for the creation under this key.
     Drawn(ClientKey, Result<GroupId, StoreError>),
     /// The entry of an earlier creation under the same key was read.
