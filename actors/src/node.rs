@@ -292,7 +292,7 @@ impl Node {
 
     /// What others see of an account has changed: whoever remembers it looks again.
     pub(crate) fn renew_card(&self, account: &Account) {
-        tracing::trace!(user = account.id.get(), "an account has changed");
+        self.0.cards.renew(account);
     }
 
     /// From now on what belongs to deleted accounts is erased; also what an earlier run left. To be called once, after

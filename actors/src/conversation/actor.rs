@@ -233,7 +233,10 @@ impl Running {
             let scribe::Waiter { origin, replies, mut permit, command } = waiter;
             let command = match (command, act) {
                 (Some(command), _) => *command,
-                (None, Act::Message(content)) => Command::Post { conversation: self.id, client_key, content },
+                (None, Act::Message(content)) => {
+                    let media = content.attachments.iter().map(|file| file.id).collect();
+                    Command::Post { conversation: self.id, client_key, content, media }
+                }
                 (None, act) => {
                     tracing::error!(conversation = %self.id, ?act, "a draft that is no post has lost its command");
                     continue; // its replies answer unknown

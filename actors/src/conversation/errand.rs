@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::account::Account;
+use crate::account::{Account, Picture};
 use crate::answer::standing;
 use crate::bits::Bits;
 use crate::cards::Card;
@@ -15,6 +15,7 @@ use crate::home::mail::Note;
 use crate::id::{BUCKET_SEQS, ConversationId, DirectNumber, GroupId, LogId, Seq, UserId};
 use crate::limits::Limit;
 use crate::log::scribe::within;
+use crate::media::{Attachment, MediaId};
 use crate::node::Node;
 use crate::policy::{self, Deed, On};
 use crate::rejected::Rejected;
@@ -25,7 +26,7 @@ use crate::view::Appended;
 use super::actor::RETRY_AFTER;
 use super::amend::Target;
 use super::gone::place_of;
-use super::load::{check_attachments, introduce, tell_home};
+use super::load::{check_attachments, check_picture, introduce, tell_home};
 use super::relate::{Related, Wish};
 
 /// What is to be done.
@@ -43,6 +44,8 @@ pub(crate) enum Errand {
     Invite(UserId, Vec<UserId>, Timestamp),
     /// Read a message for this user, who wants to change it; with its edits if it is to be deleted.
     Read(UserId, Seq, bool),
+    /// Look up the file that this user wants to be the group's picture.
+    Picture(UserId, MediaId),
     /// Read the entry that made the one who asks a member.
     Find(Seq),
     /// Change what the two of a direct conversation are to each other.
@@ -60,8 +63,17 @@ pub(crate) struct Post {
     pub number: bool,
     /// Whether the author's card is to be read.
     pub card: bool,
-    /// What is said, if files go with it.
-    pub content: Option<Content>,
+    /// The files that it names.
+    pub media: Vec<MediaId>,
+    /// What was said of them.
+    pub given: Vec<Attachment>,
+}
+
+impl Post {
+    /// A message of this user that needs nothing.
+    pub(crate) fn of(author: UserId) -> Self {
+        Self { author, introduce: false, number: false, card: false, media: vec![], given: vec![] }
+    }
 }
 
 /// What was done or read.
@@ -75,6 +87,8 @@ pub(crate) enum Done {
     Known,
     /// The message that is to be changed.
     Read(Box<Target>),
+    /// The picture.
+    Picture(Picture),
     /// The entry stands here.
     Found(Appended),
     /// What the two are to each other now.
@@ -88,6 +102,8 @@ pub(crate) struct Ready {
     pub number: Option<DirectNumber>,
     /// The author's card.
     pub card: Option<Arc<Card>>,
+    /// The files that go with it.
+    pub attachments: Vec<Attachment>,
 }
 
 /// A message that is to be forwarded.
@@ -126,6 +142,7 @@ pub(super) async fn run(node: &Node, id: ConversationId, tail: Seq, errand: Erra
             Ok(Done::Known)
         }
         Errand::Read(user, seq, whole) => Ok(Done::Read(Box::new(read(node, id, user, seq, whole).await?))),
+        Errand::Picture(user, file) => Ok(Done::Picture(check_picture(node, user, file).await?)),
         Errand::Find(seq) => {
             let entry = entry(node, id, seq).await?.ok_or(Rejected::Internal)?;
             Ok(Done::Found(Appended { conversation: id, seq, pos: entry.pos, id: entry.id, at: entry.at, duplicate: true }))
@@ -144,10 +161,10 @@ async fn ask<T>(node: &Node, call: impl Future<Output = Result<T, StoreError>>) 
 }
 
 async fn ready(node: &Node, id: ConversationId, tail: Seq, post: &Post) -> Result<Ready, Rejected> {
-    if let Some(content) = &post.content {
-        check_attachments(node, post.author, content).await?;
-    }
     let mut ready = Ready::default();
+    if !post.media.is_empty() {
+        ready.attachments = check_attachments(node, post.author, &post.media, &post.given).await?;
+    }
     if post.number {
         let number = ask(node, node.numbers().take(Sequence::Directs, 0)).await?;
         ready.number = Some(DirectNumber::new(number).map_err(|error| {

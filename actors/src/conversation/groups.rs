@@ -1,10 +1,12 @@
 //! The rules of groups: creation, members, roles, invitations, name and picture. Pure.
 
+use crate::account::Picture;
 use crate::command::Command;
-use crate::content::GroupName;
+use crate::content::{Content, GroupName};
 use crate::entry::{Act, GroupChange, Membership, Role};
 use crate::id::{ConversationId, Seq, UserId};
 use crate::limits::{Limit, Limits};
+use crate::media::{Attachment, MediaId, MediaKind};
 use crate::policy::Deed;
 use crate::rejected::Rejected;
 use crate::time::Timestamp;
@@ -166,12 +168,12 @@ impl Conversation {
 /// stores no entry, and for those whose entry is another's content.
 pub fn asked(user: UserId, command: &Command) -> Option<Act> {
     match command {
-        Command::Post { content, .. } => Some(Act::Message(content.clone())),
+        Command::Post { content, media, .. } => Some(Act::Message(carrying(content, media))),
         Command::Edit { target, content, .. } => Some(amend::edit(*target, content)),
         Command::Delete { target, .. } => Some(Act::Deleted { target: *target }),
         Command::React { target, reaction, on, .. } => Some(Act::Reacted { target: *target, reaction: reaction.clone(), on: *on }),
         Command::CreateGroup { name, members, open, .. } => Some(created(user, name, members, *open)),
-        Command::ChangeGroup { change, .. } => Some(Act::Changed(change.clone())),
+        Command::ChangeGroup { change, picture, .. } => Some(Act::Changed(showing(change, *picture))),
         Command::SetRole { member, role, .. } => Some(Act::RoleSet { member: *member, role: *role }),
         Command::HandOver { to, .. } => Some(Act::HandedOver { to: *to }),
         Command::Invite { users, .. } => Some(Act::Invited { users: once(users), expires_at: Timestamp::default() }),
@@ -182,6 +184,17 @@ pub fn asked(user: UserId, command: &Command) -> Option<Act> {
         Command::Forward { .. } | Command::Mark { .. } | Command::Relate { .. } | Command::Set { .. } => None,
         Command::ReadNotices { .. } | Command::Type { .. } | Command::Watch { .. } => None,
     }
+}
+
+/// What a post says, with the files that it names; what they are is looked up before it is stored.
+pub(super) fn carrying(content: &Content, media: &[MediaId]) -> Content {
+    Content { attachments: media.iter().map(|id| Attachment::named(*id)).collect(), ..content.clone() }
+}
+
+/// What a group is to be, with the picture that is named; what it is is looked up before it is stored.
+fn showing(change: &GroupChange, picture: Option<Option<MediaId>>) -> GroupChange {
+    let picture = picture.map(|picture| picture.map(|id| Picture { id, kind: MediaKind::Other }));
+    GroupChange { picture, ..change.clone() }
 }
 
 fn created(creator: UserId, name: &GroupName, members: &[UserId], open: bool) -> Act {

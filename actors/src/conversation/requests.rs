@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::command::Command;
 use crate::content::{ClientKey, Content};
-use crate::entry::{Act, Digest};
+use crate::entry::{Act, Digest, GroupChange};
 use crate::log::keys::{Known, Stored};
 use crate::log::scribe::{self, Draft};
 use crate::policy::Deed;
@@ -15,7 +15,7 @@ use crate::view::{Appended, View};
 
 use super::actor::{Busy, Preparing, RETRY_AFTER, Running};
 use super::errand::{self, Done, Errand, Post, Ready, Source, forwarding};
-use super::groups::asked;
+use super::groups::{asked, carrying};
 use super::mail::{Mail, Request};
 
 /// What a change of members or of a message needs.
@@ -28,39 +28,44 @@ enum Proposal {
 
 impl Running {
     pub(super) fn post(&mut self, request: Box<Request>) {
-        let Command::Post { client_key, content, .. } = &request.command else { return };
-        let (user, key, head) = (request.user, client_key.clone(), *self.scribe.head());
+        let Command::Post { client_key, content, media, .. } = &request.command else { return };
+        let (user, key, head, content) = (request.user, client_key.clone(), *self.scribe.head(), carrying(content, media));
         let known = self.scribe.keys().look_up(user, &key);
         if matches!(known, Known::Reserved(_) | Known::Stored(_)) {
             // Before any rule: what was stored once is answered, also when the poster is no member any more.
-            let digest = Digest::of(&Act::Message(content.clone()));
+            let digest = Digest::of(&Act::Message(content));
             return self.repeated(request, &key, digest, known);
         }
         let limits = Arc::clone(&self.node.world().limits);
-        if let Err(rejected) = self.state().propose_post(user, content, &head, request.arrived, &limits) {
+        if let Err(rejected) = self.state().propose_post(user, &content, &head, request.arrived, &limits) {
             return request.reply.settle(Err(rejected));
         }
         if known == Known::Unsure {
             self.backlog.push_front(request);
             return self.load_keys();
         }
-        let act = Act::Message(content.clone());
-        match self.goes_with(&request, Some(content)) {
+        let act = Act::Message(content);
+        match self.goes_with(&request) {
             Some(post) => self.send_out(request, Some(act), Errand::Post(post)),
             None => self.offer_post(request, act, key),
         }
     }
 
     /// What must be readied before a message of this user is stored; mostly nothing.
-    fn goes_with(&self, request: &Request, content: Option<&Content>) -> Option<Post> {
+    fn goes_with(&self, request: &Request) -> Option<Post> {
+        let (media, given) = match &request.command {
+            Command::Post { media, content, .. } => (media.clone(), content.attachments.clone()),
+            _ => (vec![], vec![]),
+        };
         let post = Post {
             author: request.user,
             introduce: !self.introduced,
             number: self.state.as_ref().and_then(|state| state.direct()).is_some_and(|direct| direct.number.is_none()),
             card: !self.cards.contains_key(&request.user),
-            content: content.filter(|content| !content.attachments.is_empty()).cloned(),
+            media,
+            given,
         };
-        (post.introduce || post.number || post.card || post.content.is_some()).then_some(post)
+        (post.introduce || post.number || post.card || !post.media.is_empty()).then_some(post)
     }
 
     fn offer_post(&mut self, request: Box<Request>, act: Act, key: ClientKey) {
@@ -85,13 +90,6 @@ impl Running {
             self.backlog.push_front(request);
             return self.load_keys();
         }
-        let post = self.goes_with(&request, None).unwrap_or(Post {
-            author: request.user,
-            introduce: false,
-            number: false,
-            card: false,
-            content: None,
-        });
         let known = self.scribe.keys().look_up(request.user, client_key);
         if known == Known::New
             && let Err(rejected) = self.state.as_ref().map_or(Ok(()), |state| state.may(request.user, Deed::Post, request.arrived))
@@ -99,7 +97,8 @@ impl Running {
             return request.reply.settle(Err(rejected));
         }
         // What was stored once is known by where it came from, which must be looked up.
-        let post = if known == Known::New { post } else { Post { introduce: false, number: false, card: false, ..post } };
+        let post = if known == Known::New { self.goes_with(&request) } else { None };
+        let post = post.unwrap_or_else(|| Post::of(request.user));
         let errand = Errand::Forward(*from, *target, post);
         self.send_out(request, None, errand);
     }
@@ -230,7 +229,13 @@ impl Running {
                 Ok(Proposal::After(Errand::Add(user, state.fresh(members)), act))
             }
             Command::RemoveMember { member, .. } => state.propose_removal(user, *member, now).map(Proposal::Append),
-            Command::ChangeGroup { change, .. } => state.propose_change(user, change, now).map(Proposal::Append),
+            Command::ChangeGroup { .. } => {
+                let Act::Changed(change) = &act else { return Err(Rejected::Internal) };
+                match (state.propose_change(user, change, now)?, change.picture) {
+                    (act, Some(Some(picture))) => Ok(Proposal::After(Errand::Picture(user, picture.id), act)),
+                    (act, Some(None) | None) => Ok(Proposal::Append(act)),
+                }
+            }
             Command::SetRole { member, role, .. } => state.propose_role(user, *member, *role, now).map(Proposal::Append),
             Command::HandOver { to, .. } => state.propose_hand_over(user, *to, now).map(Proposal::Append),
             Command::Invite { users, .. } => {
@@ -282,9 +287,14 @@ impl Running {
         }
         let key = request.command.client_key().cloned();
         match (done, act, key) {
-            (Done::Post(ready), Some(act), Some(key)) => {
+            (Done::Post(ready), Some(Act::Message(content)), Some(key)) => {
+                let content = Content { attachments: ready.attachments.clone(), ..content };
                 self.take_ready(&request, ready);
-                self.offer_post(request, act, key);
+                self.offer_post(request, Act::Message(content), key);
+            }
+            (Done::Picture(picture), Some(Act::Changed(change)), Some(key)) => {
+                self.busy = Busy::Changing;
+                self.offer(request, Act::Changed(GroupChange { picture: Some(Some(picture)), ..change }), key);
             }
             (Done::Forward(source, ready), _, _) => self.forwarded(request, *source, ready),
             (Done::Known, Some(act), Some(key)) => {
@@ -303,7 +313,7 @@ impl Running {
             }
             (Done::Found(appended), _, _) => request.reply.settle(Ok(View::Appended(appended))),
             (Done::Related(related), _, _) => self.related(request, *related),
-            (Done::Post(_) | Done::Known | Done::Read(_), _, _) => request.reply.settle(Err(Rejected::Internal)),
+            (Done::Post(_) | Done::Picture(_) | Done::Known | Done::Read(_), _, _) => request.reply.settle(Err(Rejected::Internal)),
         }
     }
 }

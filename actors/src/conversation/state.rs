@@ -369,7 +369,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::content::{ClientKey, GroupName};
     use crate::id::{GroupId, MessageId};
+
+    const NOW: Timestamp = Timestamp(0);
 
     fn user(number: u64) -> UserId {
         UserId::new(number).expect("valid")
@@ -396,7 +399,7 @@ mod tests {
         let mut group = group();
         let members: Vec<_> = members.iter().map(|number| user(*number)).collect();
         let name = GroupName::new("g").expect("valid");
-        let act = group.propose_creation(user(1), &name, &members, &Limits::default()).expect("nothing is there yet");
+        let act = group.propose_creation(user(1), &name, &members, false, &Limits::default()).expect("nothing is there yet");
         assert!(group.commit(&entry(1, 1, act)));
         group
     }
@@ -405,30 +408,30 @@ mod tests {
     fn a_group_has_its_creator_and_members_once_each() {
         let group = created(&[3, 2, 3, 1]);
         assert_eq!(group.audience(), [user(1), user(2), user(3)]);
-        assert_eq!(group.may(user(2), Deed::Add), Err(Rejected::RoleTooLow));
-        assert_eq!(group.may(user(4), Deed::Read), Err(Rejected::NoSuchConversation));
+        assert_eq!(group.may(user(2), Deed::Add, NOW), Err(Rejected::RoleTooLow));
+        assert_eq!(group.may(user(4), Deed::Read, NOW), Err(Rejected::NoSuchConversation));
     }
 
     #[test]
     fn a_removed_member_reads_up_to_the_removal_and_posts_no_more() {
         let mut group = created(&[2, 3]);
-        let act = group.propose_removal(user(1), user(2)).expect("the owner may");
+        let act = group.propose_removal(user(1), user(2), NOW).expect("the owner may");
         group.commit(&entry(2, 1, act));
         assert_eq!(group.audience(), [user(1), user(3)]);
-        assert_eq!(group.may(user(2), Deed::Post), Err(Rejected::NoSuchConversation));
-        assert_eq!(group.may(user(2), Deed::Read), Ok(()));
-        assert!(matches!(group.propose_removal(user(1), user(2)), Err(Rejected::Field { field: "user", .. })));
-        assert_eq!(group.propose_removal(user(3), user(2)), Err(Rejected::RoleTooLow), "a member learns nothing");
+        assert_eq!(group.may(user(2), Deed::Post, NOW), Err(Rejected::NoSuchConversation));
+        assert_eq!(group.may(user(2), Deed::Read, NOW), Ok(()));
+        assert!(matches!(group.propose_removal(user(1), user(2), NOW), Err(Rejected::Field { field: "user", .. })));
+        assert_eq!(group.propose_removal(user(3), user(2), NOW), Err(Rejected::RoleTooLow), "a member learns nothing");
     }
 
     #[test]
     fn who_was_removed_can_be_added_again() {
         let mut group = created(&[2]);
-        let left = group.propose_removal(user(2), user(2)).expect("anyone may leave");
+        let left = group.propose_removal(user(2), user(2), NOW).expect("anyone may leave");
         group.commit(&entry(2, 2, left));
-        let back = group.propose_addition(user(1), &[user(2)], &Limits::default()).expect("the owner may");
+        let back = group.propose_addition(user(1), &[user(2)], NOW, &Limits::default()).expect("the owner may");
         group.commit(&entry(3, 1, back));
-        assert_eq!(group.may(user(2), Deed::Post), Ok(()));
+        assert_eq!(group.may(user(2), Deed::Post, NOW), Ok(()));
     }
 
     #[test]
@@ -436,22 +439,22 @@ mod tests {
         let mut limits = Limits::default();
         limits.set(Limit::Members, 3);
         let group = created(&[2]);
-        assert!(group.propose_addition(user(1), &[user(3)], &limits).is_ok());
-        assert_eq!(group.propose_addition(user(1), &[user(3), user(4)], &limits), Err(Rejected::GroupFull { max: 3 }));
+        assert!(group.propose_addition(user(1), &[user(3)], NOW, &limits).is_ok());
+        assert_eq!(group.propose_addition(user(1), &[user(3), user(4)], NOW, &limits), Err(Rejected::GroupFull { max: 3 }));
     }
 
     #[test]
     fn a_body_is_refused_one_byte_above_the_limit() {
         let limits = Limits::default();
         let pair = Pair::new(user(1), user(2)).expect("two users");
-        let direct = Conversation::new(ConversationId::Direct(pair), Members::Direct(pair), &limits);
+        let direct = Conversation::new(ConversationId::Direct(pair), Members::Direct(Direct::new(pair)), &limits);
         let content = |bytes| Content { text: "x".repeat(bytes).into(), ..Content::default() };
         let head = Head::default();
-        assert_eq!(direct.propose_post(user(1), &content(32_768), &head, &limits), Ok(()));
-        assert_eq!(direct.propose_post(user(1), &content(32_769), &head, &limits), Err(Rejected::BodyTooLarge { max: 32_768 }));
-        assert_eq!(direct.propose_post(user(1), &content(0), &head, &limits), Err(Rejected::EmptyMessage));
+        assert_eq!(direct.propose_post(user(1), &content(32_768), &head, NOW, &limits), Ok(()));
+        assert_eq!(direct.propose_post(user(1), &content(32_769), &head, NOW, &limits), Err(Rejected::BodyTooLarge { max: 32_768 }));
+        assert_eq!(direct.propose_post(user(1), &content(0), &head, NOW, &limits), Err(Rejected::EmptyMessage));
         let reply = Content { reply_to: Seq::new(1).ok(), ..content(1) };
-        assert!(matches!(direct.propose_post(user(1), &reply, &head, &limits), Err(Rejected::NoSuchEntry { .. })));
+        assert!(matches!(direct.propose_post(user(1), &reply, &head, NOW, &limits), Err(Rejected::NoSuchEntry { .. })));
     }
 
     proptest! {
