@@ -81,15 +81,9 @@ pub(crate) async fn start_seeded(store: Arc<dyn Store>, clock: Arc<ManualClock>,
 
 /// The account of the user with this number.
 pub(crate) fn account(number: u64) -> Account {
-    Account {
-        id: user(number),
-        username: Username::new(&format!("user{number}")).expect("valid"),
-        email: Email::new(&format!("user{number}@example.org")).expect("valid"),
-        name: DisplayName::default(),
-        password: None,
-        active: true,
-        created_at: Timestamp(0),
-    }
+    let username = Username::new(&format!("user{number}")).expect("valid");
+    let email = Email::new(&format!("user{number}@example.org")).expect("valid");
+    Account::new(user(number), username, email, DisplayName::default(), None, Timestamp(0))
 }
 
 pub(crate) fn user(number: u64) -> UserId {
@@ -106,7 +100,7 @@ pub(crate) fn key(text: &str) -> ClientKey {
 
 pub(crate) fn post(conversation: ConversationId, client_key: &str, text: &str) -> Command {
     let content = Content { text: text.into(), ..Content::default() };
-    Command::Post { conversation, client_key: key(client_key), content }
+    Command::Post { conversation, client_key: key(client_key), content, media: vec![] }
 }
 
 /// One connection of one user.
