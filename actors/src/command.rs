@@ -1,9 +1,10 @@
 //! What a client asks to change, or to know, in no dialect.
 
-use crate::account::{DisplayName, Email, Password, Picture, Privacy, Username};
+use crate::account::{DisplayName, Email, Password, Privacy, Username};
 use crate::content::{AboutText, ClientKey, Content, GroupName, Reaction};
 use crate::entry::{GroupChange, Role};
 use crate::id::{ConversationId, Door, Incarnation, LoginId, MessageId, Seq, UserId};
+use crate::media::MediaId;
 use crate::relation::Step;
 
 /// A wish to change something.
@@ -17,6 +18,8 @@ pub enum Command {
         client_key: ClientKey,
         /// What.
         content: Content,
+        /// The files that it carries, in this order: whoever stores it looks up what they are.
+        media: Vec<MediaId>,
     },
     /// Say something else in a message of one's own: text, data and mentions.
     Edit {
@@ -81,6 +84,8 @@ pub enum Command {
         client_key: ClientKey,
         /// What changes.
         change: GroupChange,
+        /// The file to be its picture, `Some(None)` for none: whoever stores it looks up what it is.
+        picture: Option<Option<MediaId>>,
     },
     /// Give a member another role.
     SetRole {
@@ -304,8 +309,8 @@ pub struct ProfileChange {
     pub last_name: Option<DisplayName>,
     /// What the user says of himself.
     pub about: Option<AboutText>,
-    /// The picture; `Some(None)` takes it away.
-    pub picture: Option<Option<Picture>>,
+    /// The file to be the picture; `Some(None)` takes it away.
+    pub picture: Option<Option<MediaId>>,
     /// What the user shows of himself.
     pub privacy: Option<Privacy>,
 }

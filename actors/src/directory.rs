@@ -332,7 +332,7 @@ fn send<M: Message>(actor: &ActorRef<M>, mail: M) -> Result<(), M> {
 /// What a request takes of a mailbox's budget: one unit for each KiB begun.
 fn permits(command: &Command) -> u32 {
     let bytes = match command {
-        Command::Post { content, .. } => content.bytes(),
+        Command::Post { content, media, .. } => content.bytes() + media.len() * 128,
         Command::Edit { content, .. } => content.bytes(),
         Command::CreateGroup { members, .. } | Command::AddMembers { members, .. } => members.len() * 8,
         Command::Invite { users, .. } => users.len() * 8,

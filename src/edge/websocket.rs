@@ -434,15 +434,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 }
             }
             Op::OpenWith { .. } => self.refuse(request.id, &WireError::new(Code::Internal))?, // decode resolves these
-            Op::Command(_) | Op::Query(_) => {
+            Op::Command(_) | Op::Query(_) | Op::Manage(_) => {
                 let session = Arc::clone(self.session());
-                let places = if matches!(request.op, Op::Query(_)) { QUERY_PLACES } else { 1 };
+                let places = if matches!(request.op, Op::Command(_)) { 1 } else { QUERY_PLACES };
                 let Some(permit) = session.admit(places) else { return Ok(Some(request)) };
                 let reply = Reply::to_session(&session, request.id, permit);
                 self.note(request.id, op);
                 match request.op {
                     Op::Command(command) => self.doors.node.command(&session, command, reply),
                     Op::Query(query) => self.doors.node.query(session.identity.user, query, reply),
+                    Op::Manage(manage) => self.doors.node.manage(session.identity, manage, reply),
                     Op::Auth(_) | Op::AuthRefresh { .. } | Op::Beat { .. } | Op::OpenWith { .. } => reply.settle(Err(Rejected::Internal)),
                 }
             }

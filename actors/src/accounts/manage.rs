@@ -3,7 +3,7 @@
 //! Whatever could take the account from its owner needs the password; a wrong one is a failed login to whoever counts
 //! those.
 
-use crate::account::{Account, AccountField, Email, Password, Standing, Username};
+use crate::account::{Account, AccountField, Email, Password, Picture, Standing, Username};
 use crate::command::{Manage, ProfileChange};
 use crate::credential::{Identity, PasswordVerdict};
 use crate::id::UserId;
@@ -53,10 +53,12 @@ impl Accounts<'_> {
         if change.username.as_ref().is_some_and(Username::is_of_deleted) {
             return Err(Rejected::InvalidAccount { field: AccountField::Username });
         }
-        if let Some(Some(picture)) = change.picture {
-            picture::own(self.0, user, picture).await?;
-        }
-        let changed = self.change_open(user, |account| profile(account, change)).await?;
+        let picture = match change.picture {
+            Some(Some(file)) => Some(Some(picture::own(self.0, user, file).await?)),
+            Some(None) => Some(None),
+            None => None,
+        };
+        let changed = self.change_open(user, |account| profile(account, change, picture)).await?;
         Ok(View::Account(Box::new(changed)))
     }
 
@@ -100,8 +102,8 @@ impl Accounts<'_> {
 }
 
 /// Puts a change into an account.
-fn profile(account: &mut Account, change: &ProfileChange) {
-    let ProfileChange { username, name, first_name, last_name, about, picture, privacy } = change.clone();
+fn profile(account: &mut Account, change: &ProfileChange, picture: Option<Option<Picture>>) {
+    let ProfileChange { username, name, first_name, last_name, about, picture: _, privacy } = change.clone();
     account.username = username.unwrap_or_else(|| account.username.clone());
     account.name = name.unwrap_or_else(|| account.name.clone());
     account.first_name = first_name.unwrap_or_else(|| account.first_name.clone());

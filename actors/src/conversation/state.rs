@@ -240,7 +240,10 @@ pub fn change(user: UserId, command: &Command) -> Option<Act> {
 /// The command that an act was asked for by; `None` for an act of a user's own log.
 pub fn command(conversation: ConversationId, client_key: ClientKey, act: Act) -> Option<Command> {
     match act {
-        Act::Message(content) => Some(Command::Post { conversation, client_key, content }),
+        Act::Message(content) => {
+            let media = content.attachments.iter().map(|file| file.id).collect();
+            Some(Command::Post { conversation, client_key, content, media })
+        }
         Act::Created { name, members, open } => Some(Command::CreateGroup { client_key, name, members, open }),
         Act::Joined { members } => Some(Command::AddMembers { conversation, client_key, members }),
         Act::Left { member } => Some(Command::RemoveMember { conversation, client_key, member }),
@@ -304,7 +307,7 @@ mod tests {
         let mut group = group();
         let members: Vec<_> = members.iter().map(|number| user(*number)).collect();
         let name = GroupName::new("g").expect("valid");
-        let act = group.propose_creation(user(1), &name, &members, &Limits::default()).expect("nothing is there yet");
+        let act = group.propose_creation(user(1), &name, &members, false, &Limits::default()).expect("nothing is there yet");
         assert!(group.commit(&entry(1, 1, act)));
         group
     }
