@@ -306,7 +306,10 @@ impl Act {
             Self::Deleted { target } => (7_u8, target).hash(hasher),
             Self::Erased(erased) => erased.digest.hash(hasher),
             Self::Reacted { target, reaction, on } => (8_u8, target, reaction, on).hash(hasher),
-            Self::Changed(change) => (9_u8, change).hash(hasher),
+            Self::Changed(GroupChange { name, about, picture, open }) => {
+                // A picture is known by its name, as the request says it.
+                (9_u8, name, about, picture.map(|picture| picture.map(|picture| picture.id)), open).hash(hasher);
+            }
             Self::RoleSet { member, role } => (10_u8, member, role).hash(hasher),
             Self::HandedOver { to } => (11_u8, to).hash(hasher),
             Self::Invited { users, .. } => (12_u8, users).hash(hasher), // the time is the server's

@@ -38,6 +38,8 @@ mod home;
 mod answer;
 pub mod accounts;
 mod numbers;
+mod cards;
+mod totals;
 mod rates;
 mod task;
 mod supervisor;

@@ -114,6 +114,24 @@ pub enum Limit {
     MembersPerRequest,
     /// Groups that one user creates in an hour.
     GroupsPerHour,
+    /// Life of an invitation.
+    InvitationLife,
+    /// Members of a group above which changes of members alone are told together.
+    MembersAnnounced,
+    /// Edits of one message.
+    EditsMessage,
+    /// Kinds of reaction to one message.
+    ReactionsMessage,
+    /// Reactions of one user to one message.
+    ReactionsUser,
+    /// Files of one message.
+    Attachments,
+    /// Bonds of one user.
+    BondsUser,
+    /// Time between two counts of a user's unread messages over all conversations.
+    UnreadTotal,
+    /// Conversations of which the deleted messages are told apart when unread messages are counted.
+    UnreadCounted,
     /// Requests for friendship that one user makes in an hour.
     RequestsPerHour,
     /// Users whom one user invites to groups in an hour.
@@ -250,6 +268,15 @@ pub const TABLE: &[Row] = &[
     row(Limit::Members, "members", 10_000, Unit::Count, ["conversation/state", "refused as full", "parlance_command_errors_total"]),
     row(Limit::MembersPerRequest, "members_per_request", 200, Unit::Count, ["conversation/state", "refused", "parlance_command_errors_total"]),
     row(Limit::GroupsPerHour, "groups_per_hour", 30, Unit::Count, ["user/state", "refused with a pause", "parlance_limit_rate_limited_total{bucket=\"groups\"}"]),
+    row(Limit::InvitationLife, "invitation_life", 604_800_000, Unit::Millis, ["conversation/groups", "the invitation is good no longer", "parlance_command_errors_total"]),
+    row(Limit::MembersAnnounced, "members_announced", 1_000, Unit::Count, ["conversation/crowd", "members are told of the span of such entries, once in receipts_group", "parlance_delivery_fanout_recipients"]),
+    row(Limit::EditsMessage, "edits_message", 100, Unit::Count, ["conversation/amend", "refused as full", "parlance_command_errors_total"]),
+    row(Limit::ReactionsMessage, "reactions_message", 20, Unit::Count, ["conversation/amend", "refused as full", "parlance_command_errors_total"]),
+    row(Limit::ReactionsUser, "reactions_user", 8, Unit::Count, ["conversation/amend", "refused as full", "parlance_command_errors_total"]),
+    row(Limit::Attachments, "attachments", 10, Unit::Count, ["conversation/state", "refused", "parlance_command_errors_total"]),
+    row(Limit::BondsUser, "bonds_user", 5_000, Unit::Count, ["conversation/relate", "refused as full", "parlance_command_errors_total"]),
+    row(Limit::UnreadTotal, "unread_total", 1_000, Unit::Millis, ["totals", "the count that comes last in this time is told", "parlance_delivery_shed_total"]),
+    row(Limit::UnreadCounted, "unread_counted", 1_000, Unit::Count, ["answer/unread", "deleted messages of the rest count as unread", "parlance_command_seconds"]),
     row(Limit::RequestsPerHour, "requests_per_hour", 60, Unit::Count, ["user/state", "refused with a pause", "parlance_limit_rate_limited_total{bucket=\"requests\"}"]),
     row(Limit::InvitesPerHour, "invites_per_hour", 1_000, Unit::Count, ["user/state", "refused with a pause", "parlance_limit_rate_limited_total{bucket=\"invites\"}"]),
     row(Limit::ProfilesPerHour, "profiles_per_hour", 60, Unit::Count, ["accounts", "refused with a pause", "parlance_limit_rate_limited_total{bucket=\"profiles\"}"]),

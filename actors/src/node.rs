@@ -9,12 +9,13 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use ractor::{Actor, ActorCell};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::account::Account;
 use crate::accounts::Accounts;
 use crate::accounts::erasure::{self, Erasures, MessagesOfDeleted};
 use crate::answer;
+use crate::cards::Cards;
 use crate::command::{Command, Manage, Query};
 use crate::conversation;
 use crate::credential::{Credentials, Identity};
@@ -32,6 +33,7 @@ use crate::store::Store;
 use crate::supervisor::Supervisor;
 use crate::telemetry::{ActorKind, Count, Telemetry};
 use crate::time::{Clock, Random, Timestamp};
+use crate::totals::Totals;
 use crate::user;
 use crate::view::View;
 
@@ -88,6 +90,8 @@ struct Inner {
     world: World,
     directory: Directory,
     numbers: Numbers,
+    cards: Cards,
+    totals: Totals,
     users: Vec<ActorCell>,
     conversations: Vec<ActorCell>,
     homes: Vec<ActorCell>,
@@ -114,6 +118,8 @@ impl Node {
         let node = Self(Arc::new(Inner {
             directory: Directory::new(),
             numbers: Numbers::new(Arc::clone(&world.store)),
+            cards: Cards::default(),
+            totals: Totals::default(),
             users,
             conversations,
             homes,
@@ -231,14 +237,8 @@ impl Node {
     }
 
     /// Works beside the caller; `late` is answered at the deadline.
-    fn work(
-        &self,
-        reply: Reply,
-        deadline: Duration,
-        late: Rejected,
-        work: impl Future<Output = Result<View, Rejected>> + Send + 'static,
-    ) {
-        let Ok(permit) = Arc::clone(&self.0.queries).try_acquire_owned() else {
+    fn work(&self, reply: Reply, deadline: Duration, late: Rejected, work: impl Future<Output = Result<View, Rejected>> + Send + 'static) {
+        let Some(permit) = self.query_permit() else {
             self.world().telemetry.count(Count::RateLimited("queries"), 1);
             return reply.settle(Err(Rejected::Busy { after: BUSY_AFTER }));
         };
@@ -286,7 +286,7 @@ impl Node {
 
     /// What others see of an account has changed: whoever remembers it looks again.
     pub(crate) fn renew_card(&self, account: &Account) {
-        tracing::trace!(user = account.id.get(), "an account has changed");
+        self.0.cards.renew(account);
     }
 
     /// From now on what belongs to deleted accounts is erased; also what an earlier run left. To be called once, after
@@ -367,6 +367,20 @@ impl Node {
         &self.0.numbers
     }
 
+    /// What is known of people; to be renewed whenever an account has changed.
+    pub(crate) fn cards(&self) -> &Cards {
+        &self.0.cards
+    }
+
+    pub(crate) fn totals(&self) -> &Totals {
+        &self.0.totals
+    }
+
+    /// A place among the queries at work, if there is one.
+    pub(crate) fn query_permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.queries).try_acquire_owned().ok()
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.world().clock.now()
     }
@@ -399,6 +413,7 @@ async fn tick(node: Weak<Inner>) {
         inner.rates.forget_whole(inner.world.clock.now());
         let conversations = inner.directory.conversations();
         let homes = inner.directory.homes();
+        inner.cards.sweep();
         drop(inner);
         let mut gone = 0;
         for actor in conversations {
@@ -428,6 +443,6 @@ async fn erase(node: Weak<Inner>) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the node owns its queries and its tick")]
-fn spawn(work: impl Future<Output = ()> + Send + 'static) {
+pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) {
     drop(tokio::spawn(work));
 }

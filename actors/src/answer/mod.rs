@@ -8,6 +8,9 @@ pub(crate) mod conversations;
 pub(crate) mod history;
 pub(crate) mod sync;
 pub(crate) mod presence;
+pub(crate) mod shown;
+pub(crate) mod messages;
+pub(crate) mod unread;
 pub(crate) mod bonds;
 pub(crate) mod notices;
 
@@ -35,8 +38,13 @@ pub(crate) async fn answer(node: &Node, viewer: UserId, query: Query) -> Result<
         Query::Bond { peer } => bonds::one(node, viewer, peer).await,
         Query::Bonds { filter, cursor, limit } => bonds::page(node, viewer, filter, cursor, limit).await,
         Query::Notices { before, limit } => notices::page(node, viewer, before, limit).await,
-        Query::Message { .. } => Err(Rejected::Internal),
-        Query::ReadBy { .. } | Query::Reactions { .. } | Query::Invitations { .. } | Query::Unread => Err(Rejected::Internal),
+        Query::Message { id } => messages::by_number(node, viewer, id).await,
+        Query::ReadBy { conversation, target, after, limit } => messages::read_by(node, viewer, conversation, target, after, limit).await,
+        Query::Reactions { conversation, target, after, limit } => {
+            messages::reactions(node, viewer, conversation, target, after, limit).await
+        }
+        Query::Invitations { conversation, after, limit } => messages::invitations(node, viewer, conversation, after, limit).await,
+        Query::Unread => unread::all(node, viewer).await,
         Query::Sync { user, conversations } => sync::since(node, viewer, user, conversations).await,
     }
 }

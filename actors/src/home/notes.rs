@@ -76,7 +76,7 @@ impl Running {
 
     pub(super) fn offer(&mut self, act: Act, client_key: ClientKey) {
         let arrived = self.node.now();
-        let waiter = Waiter { origin: None, replies: vec![], permit: None };
+        let waiter = Waiter { origin: None, replies: vec![], permit: None, command: None };
         self.scribe.offer(Draft { author: self.user, client_key, act, arrived, waiter });
     }
 
