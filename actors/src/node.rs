@@ -237,13 +237,7 @@ impl Node {
     }
 
     /// Works beside the caller; `late` is answered at the deadline.
-    fn work(
-        &self,
-        reply: Reply,
-        deadline: Duration,
-        late: Rejected,
-        work: impl Future<Output = Result<View, Rejected>> + Send + 'static,
-    ) {
+    fn work(&self, reply: Reply, deadline: Duration, late: Rejected, work: impl Future<Output = Result<View, Rejected>> + Send + 'static) {
         let Some(permit) = self.query_permit() else {
             self.world().telemetry.count(Count::RateLimited("queries"), 1);
             return reply.settle(Err(Rejected::Busy { after: BUSY_AFTER }));

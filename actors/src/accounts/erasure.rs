@@ -301,13 +301,8 @@ mod tests {
         let user = |number| UserId::new(number).expect("valid");
         let ask = Step::Request { own: Side::Pending, anew: true };
         let strangers = Bond::new(Pair::new(user(1), user(2)).expect("two users"));
-        let wishes: [&[(u64, Step)]; 5] = [
-            &[],
-            &[(1, ask)],
-            &[(2, ask)],
-            &[(1, ask), (2, Step::Accept), (1, Step::Block)],
-            &[(2, Step::Block), (1, Step::Block)],
-        ];
+        let wishes: [&[(u64, Step)]; 5] =
+            [&[], &[(1, ask)], &[(2, ask)], &[(1, ask), (2, Step::Accept), (1, Step::Block)], &[(2, Step::Block), (1, Step::Block)]];
         for wishes in wishes {
             let take = |bond: Bond, (by, wish): (u64, Step)| relation::step(&bond, user(by), wish, Timestamp(1)).expect("allowed").0;
             let bond = wishes.iter().copied().fold(strangers, take);

@@ -39,8 +39,11 @@ pub(super) async fn page(
         Some(Some(after)) => Some(after),
         None => None,
     };
-    let mut found: Vec<_> =
-        all(node, viewer).await?.into_iter().filter_map(|bond| Some((Reverse(matches(&bond, viewer, filter)?), bond.pair.other(viewer)?, bond))).collect();
+    let mut found: Vec<_> = all(node, viewer)
+        .await?
+        .into_iter()
+        .filter_map(|bond| Some((Reverse(matches(&bond, viewer, filter)?), bond.pair.other(viewer)?, bond)))
+        .collect();
     found.sort_unstable_by_key(|(at, peer, _)| (*at, *peer));
     let total = found.len() as u64;
     let mut rest = found.into_iter().skip_while(|(at, peer, _)| after.is_some_and(|after| (*at, *peer) <= after));

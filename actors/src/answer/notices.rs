@@ -1,15 +1,14 @@
 //! The notices of the viewer that stand, newest first, and on the first page the conversations with unread messages.
 
 use crate::account::Account;
-use crate::bits::Bits;
-use crate::id::{BUCKET_SEQS, Bucket, ConversationId, LogId, Seq, UserId};
+use crate::id::{ConversationId, LogId, Seq, UserId};
 use crate::limits::Limit;
 use crate::node::Node;
 use crate::rejected::Rejected;
 use crate::store::Overview;
 use crate::view::{NoticeView, NoticesView, View};
 
-use super::{bonds, conversations, page_size, unavailable};
+use super::{bonds, conversations, page_size, unavailable, unread};
 
 pub(super) async fn page(node: &Node, viewer: UserId, before: Option<Seq>, limit: Option<u64>) -> Result<View, Rejected> {
     let (store, limits) = (&node.world().store, &node.world().limits);
@@ -45,48 +44,7 @@ async fn unread_conversations(node: &Node, viewer: UserId, max: usize) -> Result
         ConversationId::Direct(_) => true,
         ConversationId::Group(_) => overview.place.is_some_and(|place| place.is_current()),
     };
-    let unread = ids.into_iter().zip(overviews).filter(|(id, overview)| takes_part(id, overview)).map(|(id, overview)| (id, unread(&overview)));
-    Ok(unread.filter(|(_, unread)| *unread > 0).take(max).collect())
-}
-
-/// Messages above what was read and cleared, less those that are deleted.
-fn unread(overview: &Overview) -> u64 {
-    let floor = overview.marks.badge.max(overview.preferences.cleared.1).0;
-    let gone: u64 = overview.gone.iter().map(|(span, bits)| gone_above(*span, bits, floor)).sum();
-    overview.head.count.0.saturating_sub(floor).saturating_sub(gone)
-}
-
-fn gone_above(span: Bucket, bits: &Bits, floor: u64) -> u64 {
-    match span.0.cmp(&(floor / BUCKET_SEQS)) {
-        std::cmp::Ordering::Less => 0,
-        std::cmp::Ordering::Equal => bits.count_from(floor % BUCKET_SEQS),
-        std::cmp::Ordering::Greater => bits.count(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::entry::Head;
-    use crate::id::Pos;
-    use crate::store::Marks;
-
-    #[test]
-    fn deleted_and_cleared_messages_are_not_unread() {
-        let places = |places: &[u64]| places.iter().fold(Bits::default(), |bits, place| bits.with(*place));
-        let overview = |badge, cleared, gone| Overview {
-            head: Head { count: Pos(5_000), ..Head::default() },
-            marks: Marks { badge: Pos(badge), ..Marks::default() },
-            preferences: crate::entry::Preferences { cleared: (Seq::ZERO, Pos(cleared)), ..Default::default() },
-            gone,
-            ..Overview::default()
-        };
-        assert_eq!(unread(&overview(4_990, 0, vec![])), 10);
-        assert_eq!(unread(&overview(10, 4_995, vec![])), 5);
-        assert_eq!(unread(&overview(5_000, 0, vec![])), 0);
-        // Position p stands at place p - 1 of its span.
-        let gone = vec![(Bucket(0), places(&[9, 10])), (Bucket(1), places(&[0]))];
-        assert_eq!(unread(&overview(10, 0, gone.clone())), 4_990 - 2, "position 10 was read, 11 and 4,097 are deleted");
-        assert_eq!(unread(&overview(4_097, 0, gone)), 903);
-    }
+    let counted =
+        ids.into_iter().zip(overviews).filter(|(id, overview)| takes_part(id, overview)).map(|(id, overview)| (id, unread::of(&overview)));
+    Ok(counted.filter(|(_, unread)| *unread > 0).take(max).collect())
 }

@@ -14,8 +14,9 @@ use crate::id::{ConversationId, LogId, Pair, UserId};
 use crate::limits::Limit;
 use crate::log::scribe::within;
 use crate::node::Node;
+use crate::policy::{self, Deed, On};
 use crate::rejected::Rejected;
-use crate::relation::{self, Bond};
+use crate::relation::Bond;
 use crate::session::Session;
 use crate::store::StoreError;
 use crate::telemetry::Count;
@@ -66,7 +67,7 @@ async fn visible(node: &Node, viewer: UserId, users: Vec<UserId>) -> Result<Vec<
     let accounts = node.world().store.accounts(&users).await.map_err(unavailable)?;
     let between = between(node, viewer, &users).await.map_err(unavailable)?;
     let visible = users.into_iter().zip(accounts).zip(between).filter(|((_, account), (bond, head))| {
-        account.as_ref().filter(|account| account.is_active()).is_some_and(|account| may_see(bond, &account.privacy, head))
+        account.as_ref().filter(|account| account.is_active()).is_some_and(|account| may_see(viewer, bond, &account.privacy, head))
     });
     Ok(visible.map(|((user, _), _)| user).collect())
 }
@@ -80,8 +81,8 @@ async fn between(node: &Node, user: UserId, others: &[UserId]) -> Result<Vec<(Bo
     Ok(bonds.into_iter().zip(store.heads(&logs).await?).collect())
 }
 
-fn may_see(bond: &Bond, privacy: &Privacy, head: &Head) -> bool {
-    relation::may_see_presence(bond, privacy, !head.is_new())
+fn may_see(viewer: UserId, bond: &Bond, privacy: &Privacy, head: &Head) -> bool {
+    policy::may(viewer, Deed::SeePresence, On::Person { bond, privacy, acquainted: !head.is_new() }).is_ok()
 }
 
 /// Tells those who watch a user, and may know it, how he stands: as he stands when they are told, so that of two that
@@ -99,8 +100,12 @@ pub(crate) async fn tell(node: &Node, user: UserId, now: Timestamp) {
     };
     // Of an account that was closed everybody who could see it is told that it is gone.
     let privacy = account.as_ref().map(|account: &Account| account.privacy).unwrap_or_default();
-    let told: BTreeSet<_> =
-        viewers.into_iter().zip(between).filter(|(_, (bond, head))| may_see(bond, &privacy, head)).map(|(viewer, _)| viewer).collect();
+    let told: BTreeSet<_> = viewers
+        .into_iter()
+        .zip(between)
+        .filter(|(viewer, (bond, head))| may_see(*viewer, bond, &privacy, head))
+        .map(|(viewer, _)| viewer)
+        .collect();
     let online = node.directory().is_here(user);
     let announcement = Announcement::new(Event::Presence { user, online, last_seen: (!online).then_some(now) });
     let mut count = 0;

@@ -49,7 +49,8 @@ pub(super) async fn search(node: &Node, viewer: UserId, prefix: &str, limit: Opt
     found.sort_unstable();
     let others: Vec<_> = found.iter().copied().filter(|user| *user != viewer).collect();
     let bonds = store.bonds_with(viewer, &others).await.map_err(unavailable)?;
-    let blocked: Vec<_> = bonds.iter().filter(|bond| bond.blocked_by(viewer).is_some()).filter_map(|bond| bond.pair.other(viewer)).collect();
+    let blocked: Vec<_> =
+        bonds.iter().filter(|bond| bond.blocked_by(viewer).is_some()).filter_map(|bond| bond.pair.other(viewer)).collect();
     found.retain(|user| !blocked.contains(user));
     let accounts = store.accounts(&found).await.map_err(unavailable)?;
     let mut accounts: Vec<_> = accounts.into_iter().flatten().filter(Account::is_active).collect();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use actors::account::{Account, DisplayName, Email, Username};
+use actors::account::{Account, DisplayName, Email, PasswordHash, Username};
 use actors::command::{Command, Query};
 use actors::content::{ClientKey, Content};
 use actors::credential::Identity;
@@ -19,7 +19,7 @@ use actors::session::{Reply, Session};
 use actors::store::{AccountStore, Store};
 use actors::telemetry::Silent;
 use actors::testkit::clock::{ManualClock, SeededRandom};
-use actors::testkit::credentials::NoCredentials;
+use actors::testkit::credentials::PlainCredentials;
 use actors::testkit::memory::MemoryStore;
 use actors::time::Timestamp;
 use actors::view::{Appended, View};
@@ -71,7 +71,7 @@ pub(crate) async fn start_seeded(store: Arc<dyn Store>, clock: Arc<ManualClock>,
         clock,
         random: Arc::new(SeededRandom::new(seed)),
         store,
-        credentials: Arc::new(NoCredentials),
+        credentials: Arc::new(PlainCredentials::default()),
         relay: Arc::new(LocalRelay),
         telemetry: Arc::new(Silent),
         limits: Arc::new(limits),
@@ -83,7 +83,8 @@ pub(crate) async fn start_seeded(store: Arc<dyn Store>, clock: Arc<ManualClock>,
 pub(crate) fn account(number: u64) -> Account {
     let username = Username::new(&format!("user{number}")).expect("valid");
     let email = Email::new(&format!("user{number}@example.org")).expect("valid");
-    Account::new(user(number), username, email, DisplayName::default(), None, Timestamp(0))
+    let password = Some(PasswordHash("plain:correct horse".into()));
+    Account::new(user(number), username, email, DisplayName::default(), password, Timestamp(0))
 }
 
 pub(crate) fn user(number: u64) -> UserId {

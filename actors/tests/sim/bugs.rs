@@ -223,14 +223,14 @@ impl AccountStore for LyingStore {
     fn put_account(&self, account: Account, version: u64) -> Answer<'_, (), PutError> {
         self.inner.put_account(account, version)
     }
-    fn erasing(&self, limit: usize) -> Answer<'_, Vec<UserId>> {
-        self.inner.erasing(limit)
-    }
     fn login(&self, id: LoginId) -> Answer<'_, Option<Versioned<Login>>> {
         self.inner.login(id)
     }
     fn put_login(&self, login: Login, version: u64) -> Answer<'_, (), PutError> {
         self.inner.put_login(login, version)
+    }
+    fn erasing(&self, limit: usize) -> Answer<'_, Vec<UserId>> {
+        self.inner.erasing(limit)
     }
     fn logins(&self, user: UserId, now: Timestamp, limit: usize) -> Answer<'_, Vec<Versioned<Login>>> {
         self.inner.logins(user, now, limit)

@@ -318,9 +318,6 @@ impl AccountStore for FaultyStore {
         Box::pin(self.call(("put_account", true), PutError::Store(unknown()), work))
     }
 
-    fn erasing(&self, limit: usize) -> Answer<'_, Vec<UserId>> {
-        Box::pin(self.call(("login", false), unavailable(), move |store| Box::pin(async move { store.erasing(limit).await })))
-    }
     fn login(&self, id: LoginId) -> Answer<'_, Option<Versioned<Login>>> {
         Box::pin(self.call(("login", false), unavailable(), move |store| Box::pin(async move { store.login(id).await })))
     }
@@ -328,6 +325,11 @@ impl AccountStore for FaultyStore {
     fn put_login(&self, login: Login, version: u64) -> Answer<'_, (), PutError> {
         let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.put_login(login, version).await }) };
         Box::pin(self.call(("put_login", true), PutError::Store(unknown()), work))
+    }
+
+    fn erasing(&self, limit: usize) -> Answer<'_, Vec<UserId>> {
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.erasing(limit).await }) };
+        Box::pin(self.call(("erasing", false), unavailable(), work))
     }
 
     fn logins(&self, user: UserId, now: Timestamp, limit: usize) -> Answer<'_, Vec<Versioned<Login>>> {

@@ -94,7 +94,8 @@ impl AccountStore for MemoryStore {
     }
 
     fn erasing(&self, limit: usize) -> Answer<'_, Vec<UserId>> {
-        let erasing = move |rows: &Rows| rows.accounts.values().map(|row| &row.row).filter(|row| row.erasing).map(|row| row.id).take(limit).collect();
+        let erasing =
+            move |rows: &Rows| rows.accounts.values().map(|row| &row.row).filter(|row| row.erasing).map(|row| row.id).take(limit).collect();
         Box::pin(async move { self.read(Call::Read, erasing) })
     }
 
