@@ -307,7 +307,7 @@ mod tests {
         let mut group = group();
         let members: Vec<_> = members.iter().map(|number| user(*number)).collect();
         let name = GroupName::new("g").expect("valid");
-        let act = group.propose_creation(user(1), &name, &members, &Limits::default()).expect("nothing is there yet");
+        let act = group.propose_creation(user(1), &name, &members, false, &Limits::default()).expect("nothing is there yet");
         assert!(group.commit(&entry(1, 1, act)));
         group
     }

@@ -81,15 +81,9 @@ pub(crate) async fn start_seeded(store: Arc<dyn Store>, clock: Arc<ManualClock>,
 
 /// The account of the user with this number.
 pub(crate) fn account(number: u64) -> Account {
-    Account {
-        id: user(number),
-        username: Username::new(&format!("user{number}")).expect("valid"),
-        email: Email::new(&format!("user{number}@example.org")).expect("valid"),
-        name: DisplayName::default(),
-        password: None,
-        active: true,
-        created_at: Timestamp(0),
-    }
+    let username = Username::new(&format!("user{number}")).expect("valid");
+    let email = Email::new(&format!("user{number}@example.org")).expect("valid");
+    Account::new(user(number), username, email, DisplayName::default(), None, Timestamp(0))
 }
 
 pub(crate) fn user(number: u64) -> UserId {

@@ -2,7 +2,7 @@
 
 use super::Sentence;
 use super::samples::{account, login, together, user};
-use crate::account::{Account, AccountField, Email, Username};
+use crate::account::{Account, AccountField, Email, Standing, Username};
 use crate::id::LoginId;
 use crate::store::{AccountKey, PutError, Store, Versioned};
 use crate::time::Timestamp;
@@ -44,7 +44,12 @@ pub async fn an_account_is_found_by_each_key(store: &dyn Store) {
     for key in [AccountKey::Id(user(2)), username("ann"), email("ann@example.com")] {
         assert_eq!(read(store, key).await, None);
     }
-    let bare = Account { password: None, active: false, name: crate::account::DisplayName::default(), ..account(2, "bob", "b@b.b") };
+    let bare = Account {
+        password: None,
+        standing: Standing::Deactivated,
+        name: crate::account::DisplayName::default(),
+        ..account(2, "bob", "b@b.b")
+    };
     store.put_account(bare.clone(), 0).await.expect("written");
     assert_eq!(read(store, AccountKey::Id(user(2))).await, Some(Versioned { version: 1, row: bare }));
 }
@@ -67,7 +72,7 @@ pub async fn a_change_names_its_version(store: &dyn Store) {
     assert_eq!(store.put_account(account(1, "ann", "a@b.c"), 1).await, Err(PutError::Changed));
     store.put_account(account(1, "ann", "a@b.c"), 0).await.expect("written");
     assert_eq!(store.put_account(account(1, "ann", "a@b.c"), 0).await, Err(PutError::Changed));
-    let closed = Account { active: false, ..account(1, "ann", "a@b.c") };
+    let closed = Account { standing: Standing::Deactivated, ..account(1, "ann", "a@b.c") };
     store.put_account(closed.clone(), 1).await.expect("written");
     assert_eq!(store.put_account(account(1, "ann", "a@b.c"), 1).await, Err(PutError::Changed));
     assert_eq!(read(store, username("ann")).await, Some(Versioned { version: 2, row: closed }));
