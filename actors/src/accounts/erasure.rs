@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
+use crate::account::Account;
 use crate::command::Command;
 use crate::content::ClientKey;
 use crate::conversation::mail::Request;
@@ -199,7 +200,7 @@ impl Erasure<'_> {
         for some in members.chunks(ROWS) {
             let users: Vec<_> = some.iter().map(|(user, _)| *user).collect();
             let accounts = store.accounts(&users).await.map_err(unavailable)?;
-            let mut active = users.iter().zip(accounts).filter(|(_, account)| account.as_ref().is_some_and(|account| account.is_active()));
+            let mut active = users.iter().zip(accounts).filter(|(_, account)| account.as_ref().is_some_and(Account::is_active));
             if let Some((user, _)) = active.next() {
                 return Ok(Some(*user));
             }

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use crate::account::{Device, Login, RefreshVerdict};
+use crate::account::{Account, Device, Login, RefreshVerdict};
 use crate::credential::Identity;
 use crate::home::mail::Note;
 use crate::id::{LoginId, UserId};
@@ -37,7 +37,7 @@ impl Accounts<'_> {
                 }
             }
             let account = self.account(AccountKey::Id(login.user)).await?.map(|account| account.row);
-            let account = account.filter(|account| account.is_active()).ok_or(Rejected::InvalidRefresh)?;
+            let account = account.filter(Account::is_active).ok_or(Rejected::InvalidRefresh)?;
             let (secret, hash) = world.credentials.draw_refresh(id);
             let says = if device.says().is_empty() { login.device } else { device.says().into() };
             let renewed = Login {

@@ -54,9 +54,9 @@ impl Accounts<'_> {
             return Err(Rejected::InvalidAccount { field: AccountField::Username });
         }
         let picture = match change.picture {
-            Some(Some(file)) => Some(Some(picture::own(self.0, user, file).await?)),
-            Some(None) => Some(None),
-            None => None,
+            Some(Some(file)) => Show::This(picture::own(self.0, user, file).await?),
+            Some(None) => Show::None,
+            None => Show::AsBefore,
         };
         let changed = self.change_open(user, |account| profile(account, change, picture)).await?;
         Ok(View::Account(Box::new(changed)))
@@ -101,14 +101,26 @@ impl Accounts<'_> {
     }
 }
 
+/// Which picture an account shows from now on.
+#[derive(Clone, Copy)]
+enum Show {
+    AsBefore,
+    None,
+    This(Picture),
+}
+
 /// Puts a change into an account.
-fn profile(account: &mut Account, change: &ProfileChange, picture: Option<Option<Picture>>) {
+fn profile(account: &mut Account, change: &ProfileChange, picture: Show) {
     let ProfileChange { username, name, first_name, last_name, about, picture: _, privacy } = change.clone();
     account.username = username.unwrap_or_else(|| account.username.clone());
     account.name = name.unwrap_or_else(|| account.name.clone());
     account.first_name = first_name.unwrap_or_else(|| account.first_name.clone());
     account.last_name = last_name.unwrap_or_else(|| account.last_name.clone());
     account.about = about.unwrap_or_else(|| account.about.clone());
-    account.picture = picture.unwrap_or(account.picture);
+    account.picture = match picture {
+        Show::AsBefore => account.picture,
+        Show::None => None,
+        Show::This(picture) => Some(picture),
+    };
     account.privacy = privacy.unwrap_or(account.privacy);
 }

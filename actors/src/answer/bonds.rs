@@ -19,7 +19,7 @@ const READ: usize = 1_000;
 
 pub(super) async fn one(node: &Node, viewer: UserId, peer: UserId) -> Result<View, Rejected> {
     let store = &node.world().store;
-    let pair = Pair::new(viewer, peer).map_err(|_| Rejected::NoSuchUser)?;
+    let Ok(pair) = Pair::new(viewer, peer) else { return Err(Rejected::NoSuchUser) };
     let account = store.accounts(&[peer]).await.map_err(unavailable)?.pop().flatten();
     let peer = Some(seen(account.as_ref()).ok_or(Rejected::NoSuchUser)?);
     let bond = store.bond(pair).await.map_err(unavailable)?.row;

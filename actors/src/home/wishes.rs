@@ -13,6 +13,7 @@ use crate::view::View;
 
 use super::actor::{RETRY_AFTER, Running, Wish};
 use super::mail::{Mail, read_key, wish_key};
+use super::notices::Notices;
 use super::settings::{self, Facts, Granted};
 
 /// A wish that is on its way into the log.
@@ -106,7 +107,7 @@ impl Running {
         if up_to > tail {
             return request.reply.settle(Err(Rejected::AheadOfLog { tail }));
         }
-        match self.notices.as_ref().map(|notices| notices.read()) {
+        match self.notices.as_ref().map(Notices::read) {
             None => {
                 self.backlog.push_front(Wish::ReadNotices(request));
                 self.load_notices();

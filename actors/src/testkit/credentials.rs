@@ -61,7 +61,7 @@ impl Credentials for PlainCredentials {
         let mut next = || parts.next().flatten().ok_or(TokenFault::Invalid);
         let (user, login, expires_at) = (next()?, next()?, next()?);
         let user = u64::try_from(user).ok().and_then(|user| UserId::new(user).ok()).ok_or(TokenFault::Invalid)?;
-        let expires_at = Timestamp(i64::try_from(expires_at).map_err(|_| TokenFault::Invalid)?);
+        let expires_at = i64::try_from(expires_at).ok().map(Timestamp).ok_or(TokenFault::Invalid)?;
         if now >= expires_at { Err(TokenFault::Expired) } else { Ok(Identity { user, login: LoginId(login), expires_at }) }
     }
     fn draw_refresh(&self, login: LoginId) -> (Secret, RefreshHash) {

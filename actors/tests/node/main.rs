@@ -13,3 +13,7 @@ mod owners;
 mod signals;
 mod crash_points;
 mod crashes;
+mod homes;
+mod accounts;
+mod people;
+mod erasure;

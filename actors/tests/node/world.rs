@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use actors::account::{Account, DisplayName, Email, Login, RefreshHash, Username};
+use actors::account::{Account, Device as ActorDevice, DisplayName, Email, Login, PasswordHash, RefreshHash, Username};
+use actors::accounts::LogInBy;
 use actors::command::{Command, Manage, Query, Span};
 use actors::content::{ClientKey, Content};
 use actors::credential::Identity;
@@ -12,7 +13,7 @@ use actors::event::Event;
 use actors::id::{ConversationId, Door, LoginId, Pair, Seq, UserId};
 use actors::limits::Limits;
 use actors::node::{Node, World};
-use actors::outbound::Outbound;
+use actors::outbound::{CloseReason, Outbound};
 use actors::rejected::Rejected;
 use actors::relay::LocalRelay;
 use actors::session::{Reply, Session};
@@ -22,7 +23,7 @@ use actors::testkit::clock::{ManualClock, SeededRandom};
 use actors::testkit::credentials::PlainCredentials;
 use actors::testkit::memory::MemoryStore;
 use actors::time::Timestamp;
-use actors::view::{Appended, ConversationView, HistoryView, View};
+use actors::view::{Appended, ConversationView, HistoryView, Tokens, View};
 
 /// A node, its store and its clock.
 pub(crate) struct Stage {
@@ -57,6 +58,26 @@ impl Stage {
 
     pub(crate) async fn connect(&self, number: u64) -> Device {
         Device::connect(&self.node, number).await
+    }
+
+    /// A wish of this login about its account.
+    pub(crate) async fn manage(&self, identity: Identity, wish: Manage) -> Result<View, Rejected> {
+        let (reply, answer) = Reply::waiting();
+        self.node.manage(identity, wish, reply);
+        answer.await.expect("every reply is given")
+    }
+
+    /// Logs in the user with this number, by a device that says this.
+    pub(crate) async fn log_in(&self, number: u64, device: &str) -> (Tokens, Identity) {
+        let (by, device) = (LogInBy::Username(format!("user{number}")), ActorDevice::new(device, Door(3)));
+        let tokens = self.node.accounts().log_in(by, "correct horse", &device).await.expect("the password is right");
+        let identity = self.node.accounts().identify(&tokens.access.0).await.expect("a fresh token");
+        (tokens, identity)
+    }
+
+    /// A session of this login.
+    pub(crate) async fn connect_as(&self, identity: Identity) -> Device {
+        Device::of(&self.node, identity).await
     }
 }
 
@@ -125,6 +146,11 @@ impl Device {
     /// A session of the user with this number.
     pub(crate) async fn connect(node: &Node, number: u64) -> Self {
         let identity = Identity { user: user(number), login: LoginId(u128::from(number)), expires_at: Timestamp(i64::MAX) };
+        Self::of(node, identity).await
+    }
+
+    /// A session of a login.
+    pub(crate) async fn of(node: &Node, identity: Identity) -> Self {
         let session = node.connect(node.name_session(), identity).await.expect("there is room");
         Self { node: node.clone(), session, requests: 0, replies: Vec::new(), events: Vec::new() }
     }
@@ -209,6 +235,18 @@ impl Device {
         let take = std::future::poll_fn(|context| self.session.queue.poll_take(context));
         let taken = tokio::time::timeout(Duration::from_mins(1), take).await.expect("something comes");
         self.sort(taken.items);
+    }
+
+    /// Why the node has closed the session, if it has.
+    pub(crate) fn closed(&mut self) -> Option<CloseReason> {
+        match self.session.queue.poll_take(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(taken) => {
+                let close = taken.close;
+                self.sort(taken.items);
+                close
+            }
+            Poll::Pending => None,
+        }
     }
 
     /// Takes what is on its way already.
