@@ -410,23 +410,23 @@ mod tests {
         let group = |place, open, invited| On::Group { place, open, invited };
         //                                                                           read post mark type react | edit | delete | members …
         let matrix = [
-            ("one of two", 1, direct(&free),                                         "yyyyyyayaaagggggggggggggggg.........."),
-            ("one of two, who is blocked", 1, direct(&blocked),                      "ybybbbayaaagggggggggggggggg.........."),
-            ("one of two, who blocks", 2, direct(&blocked),                          "ybybbbayaaagggggggggggggggg.........."),
+            ("one of two", 1, direct(&free),                                         "yyyyyyayaaaggggggggggggggg.........."),
+            ("one of two, who is blocked", 1, direct(&blocked),                      "ybybbbayaaaggggggggggggggg.........."),
+            ("one of two, who blocks", 2, direct(&blocked),                          "ybybbbayaaaggggggggggggggg.........."),
             ("neither of the two", 3, direct(&free),                                 "------------------------------------"),
             ("stranger to a closed group", 3, group(None, false, false),             "--------------------------.........."),
             ("stranger to an open group", 3, group(None, true, false),               "-----------------y--------.........."),
             ("invited to a closed group", 3, group(None, false, true),               "-----------------yy-------.........."),
             ("former member", 3, group(Some(&left), false, false),                   "y-------------------------.........."),
             ("former member, invited", 3, group(Some(&left), false, true),           "y----------------yy-------.........."),
-            ("member", 3, group(Some(&of_member), false, false),                     "yyyyyyaynnnnnnnynynn"),
-            ("admin", 3, group(Some(&of_admin), false, false),                       ""),
-            ("owner", 3, group(Some(&of_owner), true, false),                        ""),
-            ("person", 1, person(&free, &everyone, true),                            ""),
-            ("person, never spoken to", 1, person(&free, &everyone, false),          ""),
-            ("person, for friends alone", 1, person(&free, &friends, true),          ""),
-            ("person, blocked", 1, person(&blocked, &everyone, true),                ""),
-            ("oneself", 1, On::Oneself,                                              ""),
+            ("member", 3, group(Some(&of_member), false, false),                     "yyyyyyaynnnnnnnyny-nnnnnnn.........."),
+            ("admin", 3, group(Some(&of_admin), false, false),                       "yyyyyyayynnyynnyyy-yynnnnn.........."),
+            ("owner", 3, group(Some(&of_owner), true, false),                        "yyyyyyayyynyyynoyy-yyyyyny.........."),
+            ("person", 1, person(&free, &everyone, true),                            "..........................yyyyy....."),
+            ("person, never spoken to", 1, person(&free, &everyone, false),          "..........................y-yyy....."),
+            ("person, for friends alone", 1, person(&free, &friends, true),          "..........................y-yiy....."),
+            ("person, blocked", 1, person(&blocked, &everyone, true),                "..........................y-ybb....."),
+            ("oneself", 1, On::Oneself,                                              "..........................yy---yyyyy"),
         ];
         for (who, number, on, expected) in matrix {
             let found = row(user(number), on);

@@ -26,6 +26,7 @@ use crate::time::Timestamp;
 
 use super::announce::Held;
 use super::crowd::Untold;
+use super::errand::Errand;
 use super::load::{load, newest};
 use super::mail::{Loaded, Mail, Request};
 use super::marks::Gathered;
@@ -88,6 +89,8 @@ pub(crate) struct Running {
     pub(super) held: Vec<Held>,
     /// Entries that a large group was not told of yet.
     pub(super) untold: Option<Untold>,
+    /// Whether the bond of the two may be another one than is known: the answer of the store was lost.
+    pub(super) bond_is_unsure: bool,
     /// The cards of those who write here.
     pub(super) cards: BTreeMap<UserId, Arc<Card>>,
     pub(super) draining: Vec<oneshot::Sender<()>>,
@@ -120,6 +123,7 @@ impl Actor for ConversationActor {
             marks: Gathered::default(),
             held: Vec::new(),
             untold: None,
+            bond_is_unsure: false,
             cards: BTreeMap::new(),
             draining: Vec::new(),
             asleep: false,
@@ -253,7 +257,7 @@ impl Running {
     }
 
     /// What was known of the log holds no more; the next request opens it again.
-    pub(super) fn forget(&mut self) {
+    fn forget(&mut self) {
         self.state = None;
         self.unblock(Busy::Changing);
         self.unblock(Busy::Loading);
@@ -345,6 +349,11 @@ impl Running {
     // ── requests ──
 
     fn serve(&mut self, request: Box<Request>) {
+        if self.bond_is_unsure
+            && let ConversationId::Direct(pair) = self.id
+        {
+            return self.send_out(request, None, Errand::Bond(pair));
+        }
         match &request.command {
             Command::Post { .. } => self.post(request),
             Command::Forward { .. } => self.forward(request),

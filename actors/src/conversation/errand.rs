@@ -12,14 +12,15 @@ use crate::cards::Card;
 use crate::content::{Content, Forwarded};
 use crate::entry::{Act, Amendment, Entry, Notice};
 use crate::home::mail::Note;
-use crate::id::{BUCKET_SEQS, ConversationId, DirectNumber, GroupId, LogId, Seq, UserId};
+use crate::id::{BUCKET_SEQS, ConversationId, DirectNumber, GroupId, LogId, Pair, Seq, UserId};
 use crate::limits::Limit;
 use crate::log::scribe::within;
 use crate::media::{Attachment, MediaId};
 use crate::node::Node;
 use crate::policy::{self, Deed, On};
 use crate::rejected::Rejected;
-use crate::store::{Sequence, StoreError};
+use crate::relation::Bond;
+use crate::store::{Sequence, StoreError, Versioned};
 use crate::time::Timestamp;
 use crate::view::Appended;
 
@@ -48,6 +49,8 @@ pub(crate) enum Errand {
     Picture(UserId, MediaId),
     /// Read the entry that made the one who asks a member.
     Find(Seq),
+    /// Read what these two are to each other.
+    Bond(Pair),
     /// Change what the two of a direct conversation are to each other.
     Relate(Wish),
 }
@@ -91,6 +94,8 @@ pub(crate) enum Done {
     Picture(Picture),
     /// The entry stands here.
     Found(Appended),
+    /// What the two are to each other, as it is stored.
+    Bond(Versioned<Bond>),
     /// What the two are to each other now.
     Related(Box<Related>),
 }
@@ -147,6 +152,7 @@ pub(super) async fn run(node: &Node, id: ConversationId, tail: Seq, errand: Erra
             let entry = entry(node, id, seq).await?.ok_or(Rejected::Internal)?;
             Ok(Done::Found(Appended { conversation: id, seq, pos: entry.pos, id: entry.id, at: entry.at, duplicate: true }))
         }
+        Errand::Bond(pair) => Ok(Done::Bond(ask(node, node.world().store.bond(pair)).await?)),
         Errand::Relate(wish) => Ok(Done::Related(Box::new(super::relate::settle(node, wish).await?))),
     }
 }

@@ -271,7 +271,7 @@ impl Running {
             Ok(done) => done,
             Err(rejected) => {
                 if rejected == Rejected::Unknown {
-                    self.forget(); // a bond may be another one now
+                    self.bond_is_unsure = true;
                 }
                 return request.reply.settle(Err(rejected));
             }
@@ -279,7 +279,7 @@ impl Running {
         if loads != self.loads || self.state.is_none() || !self.scribe.is_loaded() {
             if let Done::Related(related) = done {
                 // It is stored, and what was loaded since may be older.
-                self.forget();
+                self.bond_is_unsure = true;
                 return request.reply.settle(related.answer.and(Err(Rejected::Unknown)));
             }
             // Another owner may have written since it was judged.
@@ -312,6 +312,11 @@ impl Running {
                 self.offer(request, act, key);
             }
             (Done::Found(appended), _, _) => request.reply.settle(Ok(View::Appended(appended))),
+            (Done::Bond(bond), _, _) => {
+                self.bond_is_unsure = false;
+                self.state().bind(bond);
+                self.backlog.push_front(request);
+            }
             (Done::Related(related), _, _) => self.related(request, *related),
             (Done::Post(_) | Done::Picture(_) | Done::Known | Done::Read(_), _, _) => request.reply.settle(Err(Rejected::Internal)),
         }

@@ -3,6 +3,11 @@
 mod world;
 mod chat;
 mod groups;
+mod circles;
+mod messages;
+mod bonds;
+mod receipts;
+mod crowd;
 mod faults;
 mod owners;
 mod signals;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use actors::account::{Account, Device as ActorDevice, DisplayName, Email, PasswordHash, Username};
+use actors::account::{Account, Device as ActorDevice, DisplayName, Email, Login, PasswordHash, RefreshHash, Username};
 use actors::accounts::LogInBy;
-use actors::command::{Command, Manage, Query};
+use actors::command::{Command, Manage, Query, Span};
 use actors::content::{ClientKey, Content};
 use actors::credential::Identity;
 use actors::event::Event;
-use actors::id::{ConversationId, Door, LoginId, Pair, UserId};
+use actors::id::{ConversationId, Door, LoginId, Pair, Seq, UserId};
 use actors::limits::Limits;
 use actors::node::{Node, World};
 use actors::outbound::{CloseReason, Outbound};
@@ -23,7 +23,7 @@ use actors::testkit::clock::{ManualClock, SeededRandom};
 use actors::testkit::credentials::PlainCredentials;
 use actors::testkit::memory::MemoryStore;
 use actors::time::Timestamp;
-use actors::view::{Appended, Tokens, View};
+use actors::view::{Appended, ConversationView, HistoryView, Tokens, View};
 
 /// A node, its store and its clock.
 pub(crate) struct Stage {
@@ -123,6 +123,14 @@ pub(crate) fn key(text: &str) -> ClientKey {
 pub(crate) fn post(conversation: ConversationId, client_key: &str, text: &str) -> Command {
     let content = Content { text: text.into(), ..Content::default() };
     Command::Post { conversation, client_key: key(client_key), content, media: vec![] }
+}
+
+pub(crate) fn seq(value: u64) -> Seq {
+    Seq::new(value).expect("valid")
+}
+
+pub(crate) fn text(text: &str) -> Content {
+    Content { text: text.into(), ..Content::default() }
 }
 
 /// One connection of one user.
@@ -254,6 +262,60 @@ impl Device {
                 Outbound::Announcement(announcement) => self.events.push(announcement.event().clone()),
                 Outbound::Reply { request, answer, .. } => self.replies.extend(request.map(|request| (request, answer))),
             }
+        }
+    }
+
+    /// Asks for something that stores an entry, and expects an ack.
+    pub(crate) async fn done(&mut self, command: Command) -> Appended {
+        match self.ask(command.clone()).await {
+            Ok(View::Appended(appended)) => appended,
+            other => unreachable!("{command:?} was answered {other:?}"),
+        }
+    }
+
+    /// Carries out a wish about the own account, by a login of its own.
+    pub(crate) async fn manage(&mut self, wish: Manage) -> Result<View, Rejected> {
+        let Identity { user, login, .. } = self.session.identity;
+        let (now, refresh) = (Timestamp(0), RefreshHash([0; 32]));
+        let login = Login {
+            id: login,
+            user,
+            refresh,
+            replaced: None,
+            created_at: now,
+            expires_at: Timestamp(i64::MAX),
+            ended_at: None,
+            used_at: now,
+            device: "".into(),
+            door: Door::default(),
+        };
+        drop(self.node.world().store.put_login(login, 0).await); // it may be there already
+        self.requests += 1;
+        let permit = self.session.admit(1).expect("there is room");
+        let reply = Reply::to_session(&self.session, Some(self.requests), permit);
+        self.node.manage(self.session.identity, wish, reply);
+        self.answer(self.requests).await
+    }
+
+    /// Everything that has come by a while from now.
+    pub(crate) async fn heard(&mut self) -> Vec<Event> {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        self.take_ready();
+        std::mem::take(&mut self.events)
+    }
+
+    pub(crate) async fn history(&mut self, conversation: ConversationId) -> HistoryView {
+        let query = Query::History { conversation, span: Span::After(Seq::ZERO), limit: Some(200) };
+        match self.query(query).await {
+            Ok(View::History(view)) => view,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn conversation(&mut self, conversation: ConversationId) -> ConversationView {
+        match self.query(Query::Conversation { conversation }).await {
+            Ok(View::Conversation(view)) => *view,
+            other => unreachable!("{other:?}"),
         }
     }
 
