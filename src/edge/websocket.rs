@@ -292,17 +292,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     fn reply(&mut self, request: Option<u32>, answer: &Result<View, Rejected>) -> Vec<u8> {
         let Some(id) = request else { return Vec::new() }; // such an answer is dropped before the queue
         self.totals.replies += 1;
-        if let Some(index) = self.asked.iter().position(|asked| asked.id == id) {
+        let op = self.asked.iter().position(|asked| asked.id == id).map(|index| {
             let asked = self.asked.swap_remove(index);
-            let took = self.micros().wrapping_sub(asked.at);
-            self.doors.metrics.answered(OPS[usize::from(asked.op)], Duration::from_micros(took.into()));
+            let (op, took) = (OPS[usize::from(asked.op)], self.micros().wrapping_sub(asked.at));
+            self.doors.metrics.answered(op, Duration::from_micros(took.into()));
             if self.asked.is_empty() {
                 self.asked = Vec::new();
             }
-        }
+            op
+        });
         match answer {
             Ok(_) => render_reply(self.encoding, id, answer, ""),
-            Err(rejected) => self.refusal(Some(id), &WireError::from(rejected)),
+            Err(rejected) => self.refusal(Some(id), &WireError::from(rejected).of_op(op.unwrap_or_default())),
         }
     }
 

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use actors::account::AccountField;
+use actors::id::Seq;
 use actors::rejected::Rejected;
 use http::StatusCode;
 
@@ -80,7 +81,7 @@ pub enum Code {
     NoSuchUser,
     /// No such conversation, or the one who asks is no member.
     NoSuchConversation,
-    /// The message to be answered is not there.
+    /// The message that is named is not there.
     NoSuchEntry,
     /// The message was deleted.
     MessageDeleted,
@@ -175,6 +176,18 @@ impl WireError {
     pub fn after(self, pause: Duration) -> Self {
         Self { after: Some(pause), ..self }
     }
+    /// The same refusal as this op meets it: what names a message has another name in each.
+    #[must_use]
+    pub fn of_op(self, op: &str) -> Self {
+        if self.code != Code::NoSuchEntry {
+            return self;
+        }
+        self.at(match op {
+            "msg.send" => "reply_to",
+            "msg.get" => "id",
+            _ => "seq",
+        })
+    }
     /// The pause in whole milliseconds, at least one.
     pub fn after_millis(&self) -> Option<u64> {
         self.after.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX).clamp(1, actors::id::NUMBER_MAX))
@@ -220,9 +233,8 @@ impl From<&Rejected> for WireError {
             Rejected::Taken { field } => Self::new(Code::Taken).at(account_field(*field).0),
             Rejected::NoSuchUser => Self::new(Code::NoSuchUser),
             Rejected::NoSuchConversation => Self::new(Code::NoSuchConversation),
-            Rejected::NoSuchEntry { seq } => {
-                Self::with(Code::NoSuchEntry, format!("there is no message to answer at seq {}", seq.get())).at("reply_to")
-            }
+            Rejected::NoSuchEntry { seq } if *seq == Seq::ZERO => Self::new(Code::NoSuchEntry),
+            Rejected::NoSuchEntry { seq } => Self::with(Code::NoSuchEntry, format!("there is no message at seq {}", seq.get())),
             Rejected::RoleTooLow => Self::new(Code::RoleTooLow),
             // Never whose: who is blocked is not told so, and who blocks knows.
             Rejected::Blocked { .. } => Self::new(Code::Blocked),

@@ -49,6 +49,11 @@ impl<'v> Fields<'v> {
 
     /// Ends the reading: whatever is left was not asked for.
     pub fn end(self) -> Result<(), WireError> {
+        self.nothing_left()
+    }
+
+    /// Refuses whatever is left, where it explains better what is wrong than what is missing.
+    pub fn nothing_left(&self) -> Result<(), WireError> {
         match self.left.first() {
             None => Ok(()),
             Some((name, _)) => Err(WireError::validation(format!("{}{}", self.prefix, shortened(name)), "is not a field of this request")),

@@ -8,6 +8,7 @@
 
 mod server;
 mod client;
+mod acts;
 mod wire;
 mod rest;
 mod ledger;
@@ -33,6 +34,12 @@ mod actors_die;
 mod folder;
 mod archive;
 mod secrets;
+mod people;
+mod relations;
+mod membership;
+mod messages;
+mod notices;
+mod privacy;
 
 /// How long a condition may take to come true; far beyond what a healthy server needs, even on a loaded machine.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);

@@ -45,7 +45,9 @@ async fn a_watcher_is_told_of_coming_and_going() {
     let again = a.ask("presence.watch", json!({"users": [bob.id]})).await;
     assert_eq!(again["users"], json!([{"user": bob.id, "online": true}]), "one of two sessions is left");
     second.close().await;
-    assert_eq!(a.push("presence").await, json!({"user": bob.id, "online": false}), "the next change is the end of the last session");
+    let gone = a.push("presence").await;
+    assert_eq!((&gone["user"], &gone["online"]), (&json!(bob.id), &json!(false)), "the next change is the end of the last session");
+    assert!(gone["last_seen"].is_u64(), "when it ended is told with it: {gone}");
     let third = server.connect(&bob, Encoding::Json).await;
     assert_eq!(a.push("presence").await, json!({"user": bob.id, "online": true}));
 

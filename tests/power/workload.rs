@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use actors::content::GroupName;
+use actors::content::{AboutText, GroupName};
 use actors::entry::{Act, Batch, GroupRow, Head, Membership, Projection, Role, Row};
 use actors::id::{BUCKET_SEQS, ConversationId, Epoch, LogId, Seq};
 use actors::store::{AccountStore, LogStore, MemberStore, Sequence};
@@ -110,7 +110,8 @@ pub(crate) fn batch_size(n: u64, base: Seq) -> u64 {
 /// The group's row when its tail is this.
 pub(crate) fn group_row(tail: u64) -> GroupRow {
     let created_at = Timestamp(i64::try_from(tail).expect("small"));
-    GroupRow { name: GroupName::new("the group").expect("a name"), members: tail, created_at }
+    let name = GroupName::new("the group").expect("a name");
+    GroupRow { name, members: tail, created_at, about: AboutText::default(), picture: None, open: false, updated_at: created_at }
 }
 
 fn rows(n: u64, after: &Head) -> Vec<Row> {

@@ -400,9 +400,9 @@ pub const REGISTRY: &[Row] = &[
         404,
         (Never, Core),
         [
-            "the message to be answered is not there",
-            "`reply_to` names a seq at which there is no message that the user may read.",
-            "Send the message without `reply_to`, or correct it.",
+            "there is no such message",
+            "`reply_to`, `seq` or `id` names no message that the user may read.",
+            "Send the message without `reply_to`, or correct what names the message.",
         ],
     ),
     row(

@@ -66,6 +66,7 @@ fn profile(d: &mut Fields<'_>) -> Result<ProfileChange, WireError> {
         privacy: privacy(d)?,
     };
     if change == ProfileChange::default() {
+        d.nothing_left()?;
         return Err(WireError::validation("name", "is missing; or give another field of the profile"));
     }
     Ok(change)

@@ -59,7 +59,10 @@ fn wish(d: &mut Fields<'_>) -> Result<Wish, WireError> {
     let mut given = wishes.into_iter().filter_map(|(name, wish)| Some((name, wish?)));
     match (given.next(), given.next()) {
         (Some((_, wish)), None) => Ok(wish),
-        (None, _) => Err(WireError::validation("mute_until", "is missing; or give archived, clear or hide")),
+        (None, _) => {
+            d.nothing_left()?;
+            Err(WireError::validation("mute_until", "is missing; or give archived, clear or hide"))
+        }
         (Some((first, _)), Some((second, _))) => Err(WireError::validation(second, format!("cannot stand beside {first}"))),
     }
 }

@@ -72,6 +72,7 @@ fn update(d: &mut Fields<'_>, conversation: ConversationId, client_key: ClientKe
     let change = GroupChange { name: name(d)?, about, picture: None, open: d.flag("open")? };
     let picture = d.picture("picture")?;
     if change.is_empty() && picture.is_none() {
+        d.nothing_left()?;
         return Err(WireError::validation("name", "is missing; or give about, picture or open"));
     }
     Ok(Command::ChangeGroup { conversation, client_key, change, picture })

@@ -58,7 +58,7 @@ pub struct File<'a> {
     width: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     height: Option<u32>,
-    uploaded_at: i64,
+    at: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<i64>,
 }
@@ -74,7 +74,7 @@ impl<'a> From<&'a Attachment> for File<'a> {
             bytes: file.bytes,
             width: file.pixels.map(|(width, _)| width),
             height: file.pixels.map(|(_, height)| height),
-            uploaded_at: moment(file.uploaded_at),
+            at: moment(file.uploaded_at),
             expires_at: file.expires_at.map(moment),
         }
     }
