@@ -115,6 +115,11 @@ pub enum Query {
         /// How many at most.
         limit: Option<u64>,
     },
+    /// How these users stand now, without hearing of changes.
+    Presence {
+        /// Whom.
+        users: Vec<UserId>,
+    },
     /// What happened since these cursors (P30).
     Sync {
         /// The cursor in the user's own log.

@@ -20,6 +20,7 @@ pub mod wire;
 pub mod socket;
 pub mod rest;
 pub mod routes;
+pub mod twin;
 pub mod registry;
 pub mod error;
 pub mod close;

@@ -99,7 +99,7 @@ pub enum Incoming {
 }
 
 /// Every op, in the order of the documentation; the label of metrics.
-pub const OPS: [&str; 18] = [
+pub const OPS: [&str; 19] = [
     "auth",
     "auth.refresh",
     "hb",
@@ -117,6 +117,7 @@ pub const OPS: [&str; 18] = [
     "delivered",
     "typing",
     "presence.watch",
+    "presence.get",
     "sync",
 ];
 
@@ -145,6 +146,7 @@ impl Request {
                 Query::Conversations { .. } => "conv.list",
                 Query::Members { .. } => "group.members",
                 Query::History { .. } => "msg.history",
+                Query::Presence { .. } => "presence.get",
                 Query::Sync { .. } => "sync",
             },
         }
@@ -199,23 +201,32 @@ fn envelope(value: Value<'_>, limits: &Limits, id: &mut Option<u32>) -> Result<R
     };
     let op = outer.text("op")?;
     let op = outer.needed("op", op)?;
-    let mut d = match outer.value("d") {
+    let d = match outer.value("d") {
         None => Fields::none(),
         Some(value) => Fields::of(value, "d", "")?,
     };
     outer.end()?;
-    let op = match connection_op(&op, &mut d)? {
+    Ok(Request { id: *id, op: content(&op, d, limits)? })
+}
+
+/// The request that an op and its `d` are, where they came without an envelope: over HTTP. `viewer` is who asks.
+pub fn decode_op(op: &str, d: Value<'_>, limits: &Limits, viewer: UserId) -> Result<Request, WireError> {
+    Request { id: None, op: content(op, Fields::of(d, "", "")?, limits)? }.resolve(viewer)
+}
+
+fn content(op: &str, mut d: Fields<'_>, limits: &Limits) -> Result<Op, WireError> {
+    let understood = match connection_op(op, &mut d)? {
         Some(op) => op,
-        None => match command(&op, &mut d)? {
+        None => match command(op, &mut d)? {
             Some(command) => Op::Command(command),
-            None => match query(&op, &mut d, limits)? {
+            None => match query(op, &mut d, limits)? {
                 Some(query) => query,
-                None => return Err(WireError::with(Code::UnknownOp, format!("no such op: {:?}", shortened(&op))).at("op")),
+                None => return Err(WireError::with(Code::UnknownOp, format!("no such op: {:?}", shortened(op))).at("op")),
             },
         },
     };
     d.end()?;
-    Ok(Request { id: *id, op })
+    Ok(understood)
 }
 
 fn connection_op(op: &str, d: &mut Fields<'_>) -> Result<Option<Op>, WireError> {
@@ -260,7 +271,7 @@ fn auth(d: &mut Fields<'_>) -> Result<AuthRequest, WireError> {
 
 fn command(op: &str, d: &mut Fields<'_>) -> Result<Option<Command>, WireError> {
     Ok(Some(match op {
-        "msg.send" => Command::Post { conversation: d.conversation()?, client_key: d.client_key()?, content: content(d)? },
+        "msg.send" => Command::Post { conversation: d.conversation()?, client_key: d.client_key()?, content: message(d)? },
         "group.create" => {
             let client_key = d.client_key()?;
             let name = d.text("name")?;
@@ -296,7 +307,7 @@ fn mark(d: &mut Fields<'_>, mark: MarkKind) -> Result<Command, WireError> {
     Ok(Command::Mark { conversation, mark, seq: d.needed("seq", seq)? })
 }
 
-fn content(d: &mut Fields<'_>) -> Result<Content, WireError> {
+fn message(d: &mut Fields<'_>) -> Result<Content, WireError> {
     let body = d.value("body");
     let mut body = Fields::of(d.needed("body", body)?, "body", "body.")?;
     let text = body.text("text")?.unwrap_or_default();
@@ -327,6 +338,10 @@ fn query(op: &str, d: &mut Fields<'_>, limits: &Limits) -> Result<Option<Op>, Wi
         "conv.list" => Query::Conversations { cursor: d.short_text("cursor", CURSOR_BYTES_MAX)?, limit: d.limit()? },
         "group.members" => Query::Members { conversation: d.conversation()?, after: d.user("after")?, limit: d.limit()? },
         "msg.history" => Query::History { conversation: d.conversation()?, span: span(d)?, limit: d.limit()? },
+        "presence.get" => {
+            let users = d.users("users")?;
+            Query::Presence { users: d.needed("users", users)? }
+        }
         "sync" => sync(d, limits)?,
         _ => return Ok(None),
     })))

@@ -38,7 +38,7 @@ pub struct Hello<'a> {
 /// The answer to a request. `reference` is found in the server's log beside a refusal.
 pub fn render_reply(encoding: Encoding, id: u32, answer: &Result<View, Rejected>, reference: &str) -> Vec<u8> {
     match answer {
-        Ok(view) => render_view(encoding, id, view),
+        Ok(view) => render_view(encoding, Some(id), view),
         Err(rejected) => render_refused(encoding, Some(id), &WireError::from(rejected), reference),
     }
 }
@@ -52,15 +52,24 @@ pub fn render_refused(encoding: Encoding, id: Option<u32>, error: &WireError, re
     }
 }
 
-fn ok<T: Serialize>(encoding: Encoding, id: u32, ok: T) -> Vec<u8> {
-    encoding.encode(&wire::Reply { id, ok })
+/// The answer alone, as it stands under `ok` in a reply: the body of an answer over HTTP.
+pub fn render_answer(view: &View) -> Vec<u8> {
+    render_view(Encoding::Json, None, view)
+}
+
+/// A reply, or without a number the answer alone.
+fn ok<T: Serialize>(encoding: Encoding, id: Option<u32>, ok: T) -> Vec<u8> {
+    match id {
+        Some(id) => encoding.encode(&wire::Reply { id, ok }),
+        None => encoding.encode(&ok),
+    }
 }
 
 fn push<T: Serialize>(encoding: Encoding, ev: &'static str, d: T) -> Vec<u8> {
     encoding.encode(&Push { ev, d })
 }
 
-fn render_view(encoding: Encoding, id: u32, view: &View) -> Vec<u8> {
+fn render_view(encoding: Encoding, id: Option<u32>, view: &View) -> Vec<u8> {
     match view {
         View::Appended(appended) => ok(encoding, id, wire::Stored::from(appended)),
         View::Marked { seq, unread } => ok(encoding, id, wire::Marked { seq: seq.get(), unread: *unread }),
@@ -162,10 +171,10 @@ pub fn render_bye(encoding: Encoding, reason: &CloseReason) -> Vec<u8> {
 
 /// The answer to `auth`.
 pub fn render_auth_ok(encoding: Encoding, id: u32, user: &UserView, session: SessionId, expires_in: Duration) -> Vec<u8> {
-    ok(encoding, id, wire::AuthOk { user: user.into(), session: session.to_string(), expires_in_ms: millis(expires_in) })
+    ok(encoding, Some(id), wire::AuthOk { user: user.into(), session: session.to_string(), expires_in_ms: millis(expires_in) })
 }
 
 /// The answer to `auth.refresh`.
 pub fn render_refresh_ok(encoding: Encoding, id: u32, expires_in: Duration) -> Vec<u8> {
-    ok(encoding, id, wire::RefreshOk { expires_in_ms: millis(expires_in) })
+    ok(encoding, Some(id), wire::RefreshOk { expires_in_ms: millis(expires_in) })
 }

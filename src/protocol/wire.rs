@@ -11,6 +11,7 @@ use actors::id::{ConversationId, Incarnation, NUMBER_MAX, UserId};
 use actors::limits::{Limit, Limits};
 use actors::view::{About, Appended, ConversationView, PresenceView, ResetReason, Resumed, UserView};
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 use crate::protocol::error::WireError;
 use crate::protocol::value::Data;
@@ -47,7 +48,7 @@ pub const PUSHES: [&str; 12] =
     ["hello", "hb", "entry", "own", "receipts", "unread", "typing", "presence", "gap", "auth.expiring", "error", "bye"];
 
 /// A refusal (P38).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Problem<'a> {
     code: u16,
     name: &'static str,
@@ -87,11 +88,11 @@ fn conv<S: Serializer>(id: &ConversationId, serializer: S) -> Result<S::Ok, S::E
 }
 
 /// Nothing but success.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Empty {}
 
 /// A user as others see one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct User<'a> {
     id: u64,
     username: &'a str,
@@ -105,7 +106,7 @@ impl<'a> From<&'a UserView> for User<'a> {
 }
 
 /// The connection is authenticated.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct AuthOk<'a> {
     /// Who.
     pub user: User<'a>,
@@ -116,16 +117,17 @@ pub struct AuthOk<'a> {
 }
 
 /// The new token is in force.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct RefreshOk {
     /// How long it lives.
     pub expires_in_ms: u64,
 }
 
 /// An entry is durable.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Stored {
     #[serde(serialize_with = "conv")]
+    #[schema(value_type = String, example = "d7-9")]
     conv: ConversationId,
     seq: u64,
     pos: u64,
@@ -148,7 +150,7 @@ impl From<&Appended> for Stored {
 }
 
 /// Where a mark stands.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Marked {
     /// The seq.
     pub seq: u64,
@@ -157,7 +159,7 @@ pub struct Marked {
 }
 
 /// Whether a user has a live session.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Presence {
     /// Who.
     pub user: u64,
@@ -172,25 +174,27 @@ impl From<&PresenceView> for Presence {
 }
 
 /// The users now watched.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Watching {
     /// Each of them.
     pub users: Vec<Presence>,
 }
 
 /// What a message says.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Body<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     text: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<serde_json::Value>)]
     data: Option<Data<'a>>,
 }
 
 /// An entry of a conversation. Which of the last fields are there depends on `kind`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Entry<'a> {
     #[serde(serialize_with = "conv")]
+    #[schema(value_type = String, example = "d7-9")]
     conv: ConversationId,
     inc: u64,
     seq: u64,
@@ -205,10 +209,12 @@ pub struct Entry<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<u64>>)]
     mentions: Option<Numbers<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<u64>>)]
     members: Option<Numbers<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<u64>,
@@ -271,7 +277,7 @@ impl<'a> Entry<'a> {
 }
 
 /// An entry of the user's own log.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct OwnEntry {
     inc: u64,
     seq: u64,
@@ -293,9 +299,10 @@ impl OwnEntry {
 }
 
 /// A conversation as one member sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Conversation<'a> {
     #[serde(serialize_with = "conv")]
+    #[schema(value_type = String, example = "d7-9")]
     conv: ConversationId,
     kind: &'static str,
     inc: u64,
@@ -365,7 +372,7 @@ impl<'a> From<&'a ConversationView> for Conversation<'a> {
 }
 
 /// A page of conversations.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Conversations<'a> {
     /// Latest activity first.
     pub convs: Vec<Conversation<'a>>,
@@ -375,7 +382,7 @@ pub struct Conversations<'a> {
 }
 
 /// A member of a group.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Member {
     user: u64,
     role: &'static str,
@@ -389,7 +396,7 @@ impl From<&(UserId, Membership)> for Member {
 }
 
 /// A page of members.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Members {
     /// By number.
     pub members: Vec<Member>,
@@ -398,10 +405,11 @@ pub struct Members {
 }
 
 /// A part of a log.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct History<'a> {
     /// Which log.
     #[serde(serialize_with = "conv")]
+    #[schema(value_type = String, example = "d7-9")]
     pub conv: ConversationId,
     /// Its life.
     pub inc: u64,
@@ -414,7 +422,7 @@ pub struct History<'a> {
 }
 
 /// What happened while the client was away.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Sync<'a> {
     /// In the user's own log.
     pub user: OwnResumed,
@@ -455,7 +463,7 @@ fn reset(reason: ResetReason) -> &'static str {
 }
 
 /// What happened in the user's own log.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct OwnResumed {
     inc: u64,
     seq: u64,
@@ -485,9 +493,10 @@ impl OwnResumed {
 }
 
 /// What happened in one conversation.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ConversationResumed<'a> {
     #[serde(serialize_with = "conv")]
+    #[schema(value_type = String, example = "d7-9")]
     conv: ConversationId,
     inc: u64,
     tail: u64,
@@ -517,7 +526,7 @@ impl<'a> ConversationResumed<'a> {
 }
 
 /// How far one member has come.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Receipt {
     /// Who.
     pub user: u64,
@@ -528,10 +537,11 @@ pub struct Receipt {
 }
 
 /// Members have come further.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Receipts {
     /// Where.
     #[serde(serialize_with = "conv")]
+    #[schema(value_type = String, example = "d7-9")]
     pub conv: ConversationId,
     /// Who, and how far.
     pub marks: Vec<Receipt>,
@@ -540,10 +550,11 @@ pub struct Receipts {
 }
 
 /// The user has read on another device.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Unread {
     /// Where.
     #[serde(serialize_with = "conv")]
+    #[schema(value_type = String, example = "d7-9")]
     pub conv: ConversationId,
     /// Up to where.
     pub read: u64,
@@ -554,10 +565,11 @@ pub struct Unread {
 }
 
 /// A member is writing.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Typing {
     /// Where.
     #[serde(serialize_with = "conv")]
+    #[schema(value_type = String, example = "d7-9")]
     pub conv: ConversationId,
     /// Who.
     pub user: u64,
@@ -566,7 +578,7 @@ pub struct Typing {
 }
 
 /// Entries that were left out, to be read from the log.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Gap {
     /// Which conversation; without it the user's own log.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -578,21 +590,21 @@ pub struct Gap {
 }
 
 /// The server is alive.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Beat {
     /// How many pushes were written since `hello`.
     pub s: u64,
 }
 
 /// The token is about to end.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Expiring {
     /// When.
     pub in_ms: u64,
 }
 
 /// The connection is about to be closed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Bye {
     /// The close code.
     pub code: u16,
@@ -604,7 +616,7 @@ pub struct Bye {
 }
 
 /// The server's first word.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Hello<'a> {
     /// The server's time.
     pub time: i64,
@@ -623,7 +635,7 @@ pub struct Hello<'a> {
 }
 
 /// What a client must keep to (P13).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct HelloLimits {
     frame_bytes: u64,
     body_bytes: u64,

@@ -144,6 +144,7 @@ fn requests() -> Vec<Case> {
             "sync",
             Query::Sync { user: Some(cursor(3_141, 6)), conversations: vec![(direct(), cursor(2_718, 40)), (group(), cursor(1_618, 3))] },
         ),
+        ask("presence.get", Query::Presence { users: vec![user(9), user(11)] }),
     ];
     let numbered = ops.into_iter().zip(1..).map(|((name, op), id)| {
         // An ephemeral op asks for no reply.

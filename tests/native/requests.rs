@@ -90,6 +90,7 @@ fn question(query: &Query) -> Tree {
             };
             some([("conv", Some(text(conversation))), ("before", before), ("after", after), ("limit", limit.map(int))])
         }
+        Query::Presence { users: asked } => map([("users", users(asked))]),
         Query::Sync { user, conversations } => {
             let numbers = |cursor: &Cursor| [int(cursor.incarnation.0), int(cursor.seq.get())];
             let one = |(conversation, cursor): &(ConversationId, Cursor)| {

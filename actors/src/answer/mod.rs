@@ -27,6 +27,7 @@ pub(crate) async fn answer(node: &Node, viewer: UserId, query: Query) -> Result<
         Query::Conversations { cursor, limit } => conversations::page(node, viewer, cursor, limit).await,
         Query::Members { conversation, after, limit } => conversations::members(node, viewer, conversation, after, limit).await,
         Query::History { conversation, span, limit } => history::part(node, viewer, conversation, span, limit).await,
+        Query::Presence { users } => presence::of(node, viewer, users).await,
         Query::Sync { user, conversations } => sync::since(node, viewer, user, conversations).await,
     }
 }

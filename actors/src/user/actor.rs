@@ -36,6 +36,8 @@ pub(crate) struct Running {
     node: Node,
     user: UserId,
     state: OnlineUser,
+    /// Whether a command came without a session since the last look; `None` while nobody looks.
+    visited: Option<bool>,
 }
 
 impl Actor for UserActor {
@@ -47,14 +49,19 @@ impl Actor for UserActor {
         let Arguments { node, user } = arguments;
         node.world().telemetry.count(Count::ActorStarted(ActorKind::User), 1);
         let online = !node.directory().sessions(user).is_empty();
-        Ok(Running { state: OnlineUser::new(online, &node.world().limits), node, user })
+        Ok(Running { state: OnlineUser::new(online, &node.world().limits), node, user, visited: None })
     }
 
     async fn handle(&self, myself: ActorRef<Mail>, mail: Mail, running: &mut Running) -> Result<(), ActorProcessingErr> {
         match mail {
             Mail::Attach(session, answer) => running.attach(&session, answer),
             Mail::Detach => running.detach(&myself),
-            Mail::Command(session, command, reply) => running.command(&session, *command, reply),
+            Mail::Command(session, command, reply) => running.command(Some(&session), *command, reply),
+            Mail::Visit(command, reply) => {
+                running.visited(&myself);
+                running.command(None, *command, reply);
+            }
+            Mail::VisitOver => running.visit_over(&myself),
             Mail::GraceOver(absence) => running.grace_over(&myself, absence),
             #[expect(clippy::panic, reason = "the hook that tests recovery: it must look like a bug")]
             Mail::Die => panic!("the user was told to die"),
@@ -91,6 +98,38 @@ impl Running {
         if self.state.grace_over(absence) {
             self.tell_presence(false);
         }
+        self.leave(myself);
+    }
+
+    /// Somebody without a session asks: the actor stays for a while after the last such request, so that its rates hold.
+    fn visited(&mut self, myself: &ActorRef<Mail>) {
+        if self.visited.replace(true).is_none() {
+            self.look_later(myself);
+        }
+    }
+
+    fn look_later(&self, myself: &ActorRef<Mail>) {
+        let idle = self.node.world().limits.time(Limit::VisitIdle);
+        task::tie(myself, Mail::VisitOver, async move {
+            tokio::time::sleep(idle).await;
+            Mail::VisitOver
+        });
+    }
+
+    fn visit_over(&mut self, myself: &ActorRef<Mail>) {
+        if self.visited == Some(true) || self.state.counts_groups(self.node.now()) {
+            self.visited = Some(false);
+            self.look_later(myself);
+        } else {
+            self.visited = None;
+            self.leave(myself);
+        }
+    }
+
+    fn leave(&mut self, myself: &ActorRef<Mail>) {
+        if self.visited.is_some() {
+            return; // looked at again when the visit is over
+        }
         // Only while no session is there does the directory let go of this actor; mail that came meanwhile is handled first.
         if self.node.directory().forget_user(self.user, myself.get_id())
             && let Err(error) = myself.drain()
@@ -109,7 +148,7 @@ impl Running {
         self.node.world().telemetry.count(Count::PresenceEmitted, watchers.len() as u64);
     }
 
-    fn command(&mut self, session: &Arc<Session>, command: Command, reply: Reply) {
+    fn command(&mut self, session: Option<&Arc<Session>>, command: Command, reply: Reply) {
         let now = self.node.now();
         let limits = Arc::clone(&self.node.world().limits);
         let admitted = match &command {
@@ -138,9 +177,12 @@ impl Running {
             | Command::Mark { conversation, .. }
             | Command::Type { conversation } => Some(*conversation),
             Command::CreateGroup { .. } => None,
-            Command::Watch { users } => return self.node.watch(session, users.clone(), reply),
+            Command::Watch { users } => match session {
+                Some(session) => return self.node.watch(session, users.clone(), reply),
+                None => return reply.settle(Err(Rejected::Internal)), // a door that has no session has no such request
+            },
         };
-        let request = Request { user: self.user, origin: Some(session.id), command, arrived: now, permit: None, reply };
+        let request = Request { user: self.user, origin: session.map(|session| session.id), command, arrived: now, permit: None, reply };
         match conversation {
             Some(id) => self.node.directory().send_conversation(&self.node, id, request),
             None => self.node.directory().send_home(&self.node, self.user, home::mail::Mail::Create(Box::new(request))),

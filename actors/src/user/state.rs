@@ -75,6 +75,11 @@ impl OnlineUser {
         Ok(())
     }
 
+    /// Whether groups were created within the hour, so that forgetting this user would give back the share.
+    pub fn counts_groups(&self, now: Timestamp) -> bool {
+        self.groups > 0 && now.since(self.groups_since) < HOUR
+    }
+
     /// Whether a typing signal is due again in this conversation.
     pub fn admit_typing(&mut self, conversation: ConversationId, now: Timestamp, limits: &Limits) -> bool {
         let interval = limits.time(Limit::TypingInterval);
