@@ -50,7 +50,7 @@ const fn family(name: &'static str, form: Form, labels: &'static [&'static str],
 /// Every metric of the server.
 pub const FAMILIES: &[Family] = &[
     family("parlance_build_info", Form::Gauge, &["version"], "Always 1; its label says which build runs."),
-    family("parlance_edge_connections", Form::Gauge, &["encoding"], "Authenticated sockets, by encoding."),
+    family("parlance_edge_connections", Form::Gauge, &["encoding"], "Authenticated sockets and event streams, by encoding."),
     family("parlance_edge_unauthenticated", Form::Gauge, &[], "Open connections that have not authenticated."),
     family("parlance_edge_accepted_total", Form::Counter, &[], "Connections accepted."),
     family("parlance_edge_accept_errors_total", Form::Counter, &[], "Failed accepts, such as for want of descriptors."),
@@ -213,8 +213,8 @@ const BUCKETS: &[&str] = &[
     "other",
 ];
 
-/// The encodings of a socket, in the order of their rendering keys.
-pub const ENCODINGS: [&str; 2] = ["json", "msgpack"];
+/// The encodings of a socket, and an event stream's, in the order of their rendering keys.
+pub const ENCODINGS: [&str; 3] = ["json", "msgpack", "sse"];
 
 /// What the edge counts. Handles are looked up once; counting is an atomic addition.
 pub struct EdgeMetrics {
