@@ -1,5 +1,6 @@
 //! The table of ops against the decoder and the router, and the documents that are made from it against the repository
 //! and against other people's readers of such documents.
+#![expect(clippy::panic, reason = "a test ends by panicking; helpers stand outside #[test] functions")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use actors::command::Query;
 use actors::credential::Identity;
+use actors::entry::Act;
 use actors::event::{Class, Event};
 use actors::id::{ConversationId, LogId};
 use actors::outbound::{CloseReason, Outbound, Taken};
@@ -27,19 +28,23 @@ use crate::protocol::request::Op;
 pub async fn wait(doors: &Arc<Doors>, identity: Identity, query: Query, wait: Duration, place: Place) -> Result<View, Rejected> {
     let deadline = Instant::now() + wait;
     let first = ask(doors, identity, Op::Query(query.clone()), place).await?;
-    if has_news(&first) || doors.is_shut() {
+    if news_of(&first) == News::Some || doors.is_shut() {
         return Ok(first);
     }
     let attached = Registered::attach(&doors.node, doors.node.name_session(), identity).await;
     let registered = attached.inspect_err(|rejected| count_refused(doors, rejected))?;
+    let mut settling = SETTLING;
     loop {
         let place = doors.gate.enter(identity.user).map_err(|(_, rejected)| rejected)?;
         let view = ask(doors, identity, Op::Query(query.clone()), place).await?;
-        if has_news(&view) {
-            return Ok(view);
-        }
+        // What appeared may be a moment ahead of its first entry: it is given that moment once.
+        let until = match news_of(&view) {
+            News::Some => return Ok(view),
+            News::None => deadline,
+            News::Unsettled => deadline.min(Instant::now() + std::mem::take(&mut settling)),
+        };
         let told = tokio::select! {
-            told = timeout_at(deadline, news(&registered.session, &query)) => told,
+            told = timeout_at(until, news(&registered.session, &query, until < deadline)) => told,
             () = doors.shutting() => return Ok(view),
         };
         match told {
@@ -58,14 +63,29 @@ enum Told {
     Ended(CloseReason),
 }
 
-/// Waits for a push that a sync would show.
-async fn news(session: &Arc<Session>, query: &Query) -> Told {
+/// How long what appeared is given for its first entry.
+const SETTLING: Duration = Duration::from_secs(1);
+
+/// What an answer says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum News {
+    /// Nothing.
+    None,
+    /// That conversations appeared which cannot be shown yet.
+    Unsettled,
+    /// Something.
+    Some,
+}
+
+/// Waits for a push that a sync would show; with `any`, for any entry at all.
+async fn news(session: &Arc<Session>, query: &Query, any: bool) -> Told {
     loop {
         let Taken { items, gaps, close, .. } = poll_fn(|context| session.queue.poll_take(context)).await;
         if let Some(reason) = close {
             return Told::Ended(reason);
         }
         let told = items.iter().any(|item| match item {
+            Outbound::Announcement(announcement) if any => announcement.event().class() == Class::Message,
             Outbound::Announcement(announcement) => concerns(query, announcement.event()),
             Outbound::Reply { .. } => false,
         });
@@ -91,9 +111,16 @@ fn is_asked(query: &Query, log: LogId) -> bool {
     }
 }
 
-/// Whether an answer says anything; one that is no sync's always does.
-fn has_news(view: &View) -> bool {
-    let View::Sync(SyncView { user: (_, own), conversations, appeared }) = view else { return true };
+/// What an answer says; one that is no sync's always says something.
+fn news_of(view: &View) -> News {
+    let View::Sync(SyncView { user: (_, own), conversations, appeared }) = view else { return News::Some };
     let is_new = |resumed: &Resumed| !matches!(resumed, Resumed::Complete(entries) if entries.is_empty());
-    is_new(own) || !appeared.is_empty() || conversations.iter().any(|(_, _, resumed)| is_new(resumed))
+    if !appeared.is_empty() || conversations.iter().any(|(_, _, resumed)| is_new(resumed)) {
+        return News::Some;
+    }
+    match own {
+        Resumed::Complete(entries) if entries.is_empty() => News::None,
+        Resumed::Complete(entries) if entries.iter().all(|entry| matches!(entry.act, Act::Appeared { .. })) => News::Unsettled,
+        Resumed::Complete(_) | Resumed::Gap { .. } | Resumed::Reset(_) | Resumed::TooLong { .. } => News::Some,
+    }
 }

@@ -10,6 +10,7 @@ mod server;
 mod client;
 mod wire;
 mod rest;
+mod events;
 mod ledger;
 mod dice;
 
@@ -33,6 +34,12 @@ mod actors_die;
 mod folder;
 mod archive;
 mod secrets;
+mod rest_twin;
+mod rest_strict;
+mod long_poll;
+mod event_stream;
+mod origins;
+mod proxies;
 
 /// How long a condition may take to come true; far beyond what a healthy server needs, even on a loaded machine.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);

@@ -158,9 +158,9 @@ fn value(kind: Option<Kind>, text: String) -> Value<'static> {
     let read = match kind {
         Some(Kind::Number(..) | Kind::User) => number(&text),
         Some(Kind::Flag) => flag(&text),
-        Some(Kind::Users) => list(&text, number),
+        Some(Kind::Users) => Some(list(&text, number)),
         Some(Kind::Cursor) => pair(&text),
-        Some(Kind::Cursors) => list(&text, place),
+        Some(Kind::Cursors) => Some(list(&text, place)),
         Some(Kind::Text(..) | Kind::Word(_) | Kind::Conv | Kind::Object(_) | Kind::Any) | None => None,
     };
     read.unwrap_or(Value::Text(Cow::Owned(text)))
@@ -182,12 +182,12 @@ fn flag(text: &str) -> Option<Value<'static>> {
 }
 
 /// Items between commas; one that cannot be read stays text, so that the decoder names its place.
-fn list(text: &str, item: impl Fn(&str) -> Option<Value<'static>>) -> Option<Value<'static>> {
+fn list(text: &str, item: impl Fn(&str) -> Option<Value<'static>>) -> Value<'static> {
     if text.is_empty() {
-        return Some(Value::List(Vec::new()));
+        return Value::List(Vec::new());
     }
     let read = |text: &str| item(text).unwrap_or_else(|| Value::Text(Cow::Owned(text.to_owned())));
-    Some(Value::List(text.split(',').map(read).collect()))
+    Value::List(text.split(',').map(read).collect())
 }
 
 fn pair(text: &str) -> Option<Value<'static>> {

@@ -268,5 +268,5 @@ impl Row {
 }
 
 fn plain(path: &str) -> String {
-    path.split('/').skip(2).map(|part| format!(".{}", part.trim_matches(['{', '}']))).collect()
+    path.split('/').skip(2).flat_map(|part| [".", part.trim_matches(['{', '}'])]).collect()
 }
