@@ -40,6 +40,7 @@ mod long_poll;
 mod event_stream;
 mod origins;
 mod proxies;
+mod schemathesis;
 
 /// How long a condition may take to come true; far beyond what a healthy server needs, even on a loaded machine.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
