@@ -83,7 +83,7 @@ fn sample(kind: Kind) -> Value<'static> {
         Kind::Word(words) => Value::Text(words[0].into()),
         Kind::Conv => Value::Text("d7-9".into()),
         Kind::User => Value::Int(9),
-        Kind::Users => Value::List(vec![Value::Int(9), Value::Int(11)]),
+        Kind::List(item) => Value::List(vec![sample(*item)]),
         Kind::Cursor => Value::List(vec![Value::Int(3), Value::Int(4)]),
         Kind::Cursors => Value::List(vec![Value::List(vec![Value::Text("d7-9".into()), Value::Int(3), Value::Int(4)])]),
         Kind::Object(fields) => object(fields.iter().collect::<Vec<_>>().as_slice()),

@@ -51,6 +51,7 @@ pub fn routes(doors: &Arc<Doors>, mut router: Router) -> Router {
                 Ok(response) => (response, None),
                 Err(Refused { error, spent }) => (refused(&doors, &error), spent),
             };
+            let spent = spent.filter(|(bucket, _)| route.paces.iter().any(|pace| pace.bucket == *bucket));
             say_rates(response.headers_mut(), policy.as_ref(), spent);
             response
         };
@@ -104,12 +105,12 @@ async fn answer(doors: &Arc<Doors>, row: &'static Row, route: &Route, request: R
     let op = decode_op(row.op, d, &doors.limits, identity.user)?.op;
     let view = match op {
         Op::Query(query) if !wait.is_zero() => poll::wait(doors, identity, query, wait, place).await?,
-        op => ask(doors, identity, op, place).await?,
+        op => {
+            let answered = ask(doors, identity, op, place).await;
+            doors.metrics.answered(row.op, Duration::from_micros(doors.micros().saturating_sub(began)));
+            answered?
+        }
     };
-    let took = doors.micros().saturating_sub(began);
-    if wait.is_zero() {
-        doors.metrics.answered(row.op, Duration::from_micros(took));
-    }
     let status = StatusCode::from_u16(route.status).unwrap_or(StatusCode::OK);
     Ok(if status == StatusCode::NO_CONTENT { bare(status) } else { json(status, render_answer(&view)) })
 }

@@ -31,7 +31,7 @@ pub fn of(kind: Kind, place: Place) -> Value {
         (Kind::Word(words), _) => json!({"type": "string", "enum": words}),
         (Kind::Conv, _) => conv(),
         (Kind::User, _) => user(),
-        (Kind::Users, _) => json!({"type": "array", "items": user()}),
+        (Kind::List(item), _) => json!({"type": "array", "items": of(*item, place)}),
         (Kind::Cursor, Place::Json) => tuple(vec![number(), number()]),
         (Kind::Cursor, Place::Parameter) => json!({"type": "string", "pattern": "^[0-9]+\\.[0-9]+$", "description": "`inc.seq`"}),
         (Kind::Cursors, Place::Json) => json!({"type": "array", "items": tuple(vec![conv(), number(), number()])}),

@@ -189,6 +189,39 @@ async fn the_rates_of_a_user_hold_without_a_socket() {
     assert_eq!(a.get("/v1/conversations").await.header("ratelimit-policy"), None);
 }
 
+/// R6, P47: an answer that does not come in time is `unknown`, and the same key settles it: nothing is lost or doubled.
+#[tokio::test]
+async fn an_unknown_outcome_is_settled_by_the_same_key() {
+    let mut server = Options::default().limit("rest_deadline", "1ms").start().await;
+    let (ada, bob) = server.two().await;
+    let path = format!("/v1/conversations/{}/messages", ada.with(&bob));
+    let send = async |server: &Server, n: u32| {
+        let body = json!({"client_key": format!("k{n}"), "body": {"text": n.to_string()}});
+        asker(server, &ada).with("POST", &path, &body).await
+    };
+    let (mut sent, mut unknown) = (0, 0);
+    within("an answer is late", async {
+        while unknown < 3 {
+            let answer = send(&server, sent).await;
+            sent += 1;
+            if answer.status != 201 {
+                let problem = answer.problem(503);
+                assert_eq!((&problem["name"], &problem["retry"]), (&json!("unknown"), &json!("unknown")), "{problem}");
+                unknown += 1;
+            }
+        }
+    })
+    .await;
+    assert!(server.terminate().await.success());
+    let server = server.restart_with(Options::default()).await;
+    let mut seqs = Vec::new();
+    for n in 0..sent {
+        seqs.push(send(&server, n).await.json(201)["seq"].as_u64().expect("a seq"));
+    }
+    seqs.sort_unstable();
+    assert_eq!(seqs, (1..=u64::from(sent)).collect::<Vec<_>>(), "each is stored once");
+}
+
 /// The actor of a user who came over HTTP alone goes away again.
 #[tokio::test]
 async fn a_visitor_leaves_no_actor_behind() {

@@ -39,7 +39,9 @@ fn installed() -> PathBuf {
     let note = folder.join("installed.txt");
     if fs::read(&note).ok().as_ref() != Some(&wanted) {
         done(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
-        done(Command::new(folder.join("bin/pip")).args(["install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(&pinned));
+        done(
+            Command::new(folder.join("bin/pip")).args(["install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(&pinned),
+        );
         fs::write(&note, &wanted).expect("noted");
     }
     folder.join("bin/schemathesis")
@@ -89,24 +91,37 @@ async fn the_document_holds_for_whatever_is_asked() {
     let document = asked(&document, &[ada.id, bob.id], &convs);
     fs::write(&file, document.to_string()).expect("written");
 
-    let report = folder.path().join("report.ndjson");
-    let (to, token, cwd) = (server.clients, ada.access.clone(), folder.path().to_owned());
-    let (reported, program) = (report.clone(), tokio::task::spawn_blocking(installed).await.expect("installed"));
-    let judged = tokio::task::spawn_blocking(move || {
-        run(Command::new(program)
+    let program = tokio::task::spawn_blocking(installed).await.expect("installed");
+    let judge = async |only: Option<&str>| {
+        let mut command = Command::new(&program);
+        command
             .arg("--config-file")
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemathesis/schemathesis.toml"))
             .args(["run", "openapi.json", "--no-color", "--checks", CHECKS, "--phases", "examples,coverage,fuzzing"])
-            .args(["--url", &format!("http://{to}"), "--header", &format!("Authorization: Bearer {token}")])
+            .args(["--url", &format!("http://{}", server.clients), "--header", &format!("Authorization: Bearer {}", ada.access)])
             .args(["--max-examples", &EXAMPLES.to_string(), "--seed", "1", "--workers", "2", "--continue-on-failure", "--no-shrink"])
-            .args(["--suppress-health-check", "all", "--warnings", "off", "--report", "ndjson", "--report-ndjson-path"])
-            .arg(&reported)
-            .current_dir(cwd))
-    });
-    let verdict = judged.await.expect("no panic");
-    let said = String::from_utf8_lossy(&verdict.stdout).into_owned() + &String::from_utf8_lossy(&verdict.stderr);
-    assert!(verdict.status.success(), "{}", said.replace(&ada.access, "<token>"));
-    every_operation_was_asked(&document, &fs::read_to_string(&report).expect("a report"), &said);
+            .args(["--suppress-health-check", "all", "--warnings", "off"])
+            .args(["--report", "ndjson", "--report-ndjson-path", "report.ndjson"])
+            .args(only.map(|path| ["--include-path", path]).into_iter().flatten())
+            .current_dir(folder.path());
+        let verdict = tokio::task::spawn_blocking(move || run(&mut command)).await.expect("no panic");
+        let said = String::from_utf8_lossy(&verdict.stdout).into_owned() + &String::from_utf8_lossy(&verdict.stderr);
+        (verdict.status.success(), said.replace(&ada.access, "<token>"))
+    };
+    let (good, said) = judge(None).await;
+    assert!(good, "{said}");
+    every_operation_was_asked(&document, &fs::read_to_string(folder.path().join("report.ndjson")).expect("a report"), &said);
+
+    // The judge judges: a document that claims what is not so is found out.
+    let mut wrong = document.clone();
+    wrong["paths"]["/v1/asyncapi.json"]["get"]["security"] = json!([{"bearer": []}]);
+    wrong["paths"]["/v1/conversations"]["get"]["responses"]["200"]["content"]["application/json"]["schema"] =
+        json!({"required": ["nothing"]});
+    fs::write(&file, wrong.to_string()).expect("written");
+    for (path, fault) in [("/v1/asyncapi.json", "accepts requests without authentication"), ("/v1/conversations", "Response violates schema")] {
+        let (good, said) = judge(Some(path)).await;
+        assert!(!good && said.contains(fault), "{path}: {said}");
+    }
     assert!(server.metric("parlance_actor_failures_total").await < 0.5, "no actor died");
     let text = server.ops("/metrics").await.text();
     assert!(text.contains("parlance_edge_requests_total{status=\"500\"} 0"), "no mistake of the server");

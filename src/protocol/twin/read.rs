@@ -155,15 +155,19 @@ pub fn key(header: &str) -> Result<String, WireError> {
 }
 
 fn value(kind: Option<Kind>, text: String) -> Value<'static> {
-    let read = match kind {
-        Some(Kind::Number(..) | Kind::User) => number(&text),
-        Some(Kind::Flag) => flag(&text),
-        Some(Kind::Users) => Some(list(&text, number)),
-        Some(Kind::Cursor) => pair(&text),
-        Some(Kind::Cursors) => Some(list(&text, place)),
-        Some(Kind::Text(..) | Kind::Word(_) | Kind::Conv | Kind::Object(_) | Kind::Any) | None => None,
-    };
-    read.unwrap_or(Value::Text(Cow::Owned(text)))
+    kind.and_then(|kind| of_form(kind, &text)).unwrap_or(Value::Text(Cow::Owned(text)))
+}
+
+/// The value that a text is in this form; `None` if it stays a text.
+fn of_form(kind: Kind, text: &str) -> Option<Value<'static>> {
+    match kind {
+        Kind::Number(..) | Kind::User => number(text),
+        Kind::Flag => flag(text),
+        Kind::List(item) => Some(list(text, |text| of_form(*item, text))),
+        Kind::Cursor => pair(text),
+        Kind::Cursors => Some(list(text, place)),
+        Kind::Text(..) | Kind::Word(_) | Kind::Conv | Kind::Object(_) | Kind::Any => None,
+    }
 }
 
 /// A whole number as JSON writes one.

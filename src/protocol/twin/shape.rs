@@ -23,8 +23,8 @@ pub enum Kind {
     Conv,
     /// A user's number.
     User,
-    /// A list of users' numbers; in a query separated by commas.
-    Users,
+    /// A list of values of this form; in a query separated by commas.
+    List(&'static Self),
     /// A place in a log: `[inc, seq]`; in a query `inc.seq`.
     Cursor,
     /// Places in conversations: `[[conv, inc, seq], …]`; in a query `conv.inc.seq`, separated by commas.

@@ -20,6 +20,8 @@ pub const CLIENT_KEY: Field = need("client_key", Kind::Text(1, actors::content::
 pub const LIMIT: Field = may("limit", Kind::Number(1, NUMBER_MAX));
 /// An entry's seq.
 pub const SEQ: Kind = Kind::Number(1, NUMBER_MAX);
+/// Users by number.
+pub const USERS: Kind = Kind::List(&Kind::User);
 /// Where the last page ended.
 pub const CURSOR: Field = may("cursor", Kind::Text(1, super::super::request::CURSOR_BYTES_MAX));
 
@@ -45,17 +47,17 @@ pub static TABLE: &[Row] = &[
     row("conv.get", "One conversation as its member sees it.", &[CONV], Answer::of::<Conversation<'static>>(), get("/v1/conversations/{conv}")),
     row("conv.get", "The direct conversation with a user; it may still be empty.", &[USER], Answer::of::<Conversation<'static>>(), get("/v1/users/{user}/conversation")),
     row("conv.list", "The own conversations, latest activity first.", &[CURSOR, LIMIT], Answer::of::<Conversations<'static>>(), get("/v1/conversations")),
-    row("group.create", "Creates a group with the one who asks as its owner.", &[CLIENT_KEY, need("name", Kind::Text(1, 255)), may("members", Kind::Users)], Answer::of::<Stored>(), post("/v1/groups", 201).paced(GROUPS)),
-    row("group.add", "Adds members to a group.", &[CONV, CLIENT_KEY, need("members", Kind::Users)], Answer::of::<Stored>(), post("/v1/conversations/{conv}/members", 201)),
+    row("group.create", "Creates a group with the one who asks as its owner.", &[CLIENT_KEY, need("name", Kind::Text(1, 255)), may("members", USERS)], Answer::of::<Stored>(), post("/v1/groups", 201).paced(GROUPS)),
+    row("group.add", "Adds members to a group.", &[CONV, CLIENT_KEY, need("members", USERS)], Answer::of::<Stored>(), post("/v1/conversations/{conv}/members", 201)),
     row("group.remove", "Removes a member from a group; the own number leaves it.", &[CONV, CLIENT_KEY, USER], Answer::of::<Stored>(), delete("/v1/conversations/{conv}/members/{user}", 200)),
     row("group.members", "Members of a group, by number.", &[CONV, may("after", Kind::User), LIMIT], Answer::of::<Members>(), get("/v1/conversations/{conv}/members")),
-    row("msg.send", "Stores a message; answered when it is durable.", &[CONV, CLIENT_KEY, need("body", BODY), may("reply_to", SEQ), may("mentions", Kind::Users)], Answer::of::<Stored>(), post("/v1/conversations/{conv}/messages", 201).paced(POSTS)),
+    row("msg.send", "Stores a message; answered when it is durable.", &[CONV, CLIENT_KEY, need("body", BODY), may("reply_to", SEQ), may("mentions", USERS)], Answer::of::<Stored>(), post("/v1/conversations/{conv}/messages", 201).paced(POSTS)),
     row("msg.history", "Entries of a conversation, oldest first; `before` and `after` exclude each other.", &[CONV, may("before", SEQ), may("after", Kind::Number(0, NUMBER_MAX)), LIMIT], Answer::of::<History<'static>>(), get("/v1/conversations/{conv}/messages")),
     row("read", "Raises the own read mark; it never falls.", &[CONV, need("seq", SEQ)], Answer::of::<Marked>(), put("/v1/conversations/{conv}/read", 200)),
     row("delivered", "Raises the own delivered mark; it never falls.", &[CONV, need("seq", SEQ)], Answer::of::<Marked>(), put("/v1/conversations/{conv}/delivered", 200)),
     row("typing", "Tells the other members that the one who asks is writing.", &[CONV], Answer::of::<Empty>(), post("/v1/conversations/{conv}/typing", 204)),
-    row("presence.watch", "Replaces the list of users whose coming and going this connection hears of.", &[need("users", Kind::Users)], Answer::of::<Watching>(), Rest::None("is of the connection, which hears of changes; `presence.get` asks once")),
-    row("presence.get", "How users stand now, without hearing of changes.", &[need("users", Kind::Users)], Answer::of::<Watching>(), get("/v1/presence")),
+    row("presence.watch", "Replaces the list of users whose coming and going this connection hears of.", &[need("users", USERS)], Answer::of::<Watching>(), Rest::None("is of the connection, which hears of changes; `presence.get` asks once")),
+    row("presence.get", "How users stand now, without hearing of changes.", &[need("users", USERS)], Answer::of::<Watching>(), get("/v1/presence")),
     row("sync", "What happened since these cursors.", &[may("user", Kind::Cursor), may("convs", Kind::Cursors)], Answer::of::<Sync<'static>>(), get("/v1/sync").waiting()),
     row("sync", "The same for more cursors than a query holds.", &[may("user", Kind::Cursor), may("convs", Kind::Cursors)], Answer::of::<Sync<'static>>(), post("/v1/sync", 200).waiting()),
 ];
