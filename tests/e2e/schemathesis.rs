@@ -16,6 +16,7 @@ use crate::server::Options;
 
 /// Requests of each operation, at least.
 const EXAMPLES: u64 = 20;
+/// That data of the right form is accepted is not among them: rules over two fields are in no schema.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
                       response_schema_conformance,negative_data_rejection,ignored_auth,unsupported_method";
 
@@ -75,7 +76,7 @@ fn example((index, value): (usize, &Value)) -> (String, Value) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_document_holds_for_whatever_is_asked() {
-    // Hashes are slow on purpose and nothing is learned from waiting for them; waiting for news is not what is judged.
+    // Neither waiting for news nor how much one user may ask at once is judged here.
     let options = Options::default().limit("rest_wait", "200ms").limit("rest_in_flight_user", "1000").limit("sessions_user", "1000");
     let server = options.start().await;
     let (ada, bob) = server.two().await;

@@ -122,6 +122,7 @@ mod tests {
         let mut user = OnlineUser::new(true, &limits);
         assert!((0..30).all(|_| user.admit_group(seconds(4_000), &limits).is_ok()));
         assert!(user.admit_group(seconds(4_001), &limits).is_err());
+        assert!(user.counts_groups(seconds(4_001)) && !user.counts_groups(seconds(4_000 + 3_600)));
         assert!(user.admit_group(seconds(4_000 + 3_600), &limits).is_ok());
     }
 
