@@ -119,7 +119,9 @@ async fn the_document_holds_for_whatever_is_asked() {
     wrong["paths"]["/v1/conversations"]["get"]["responses"]["200"]["content"]["application/json"]["schema"] =
         json!({"required": ["nothing"]});
     fs::write(&file, wrong.to_string()).expect("written");
-    for (path, fault) in [("/v1/asyncapi.json", "accepts requests without authentication"), ("/v1/conversations", "Response violates schema")] {
+    for (path, fault) in
+        [("/v1/asyncapi.json", "accepts requests without authentication"), ("/v1/conversations", "Response violates schema")]
+    {
         let (good, said) = judge(Some(path)).await;
         assert!(!good && said.contains(fault), "{path}: {said}");
     }
