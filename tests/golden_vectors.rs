@@ -7,6 +7,8 @@
 mod native;
 #[path = "native/cases.rs"]
 mod cases;
+#[path = "native/wider.rs"]
+mod wider;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -5,7 +5,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::id::{LoginId, UserId};
+use crate::content::AboutText;
+use crate::id::{Door, LoginId, UserId};
+use crate::media::{MediaId, MediaKind};
 use crate::time::Timestamp;
 
 /// The most characters of a username or of a name.
@@ -91,7 +93,7 @@ impl DisplayName {
 }
 
 /// What is typed in to prove who one is; never stored, never shown.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Password(Box<str>);
 
 impl Password {
@@ -125,6 +127,58 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
+/// Whom something is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Audience {
+    /// Everyone whom it can concern.
+    Everyone,
+    /// Friends.
+    Friends,
+    /// Nobody.
+    Nobody,
+}
+
+/// What a user shows of himself, and what others may do to him unasked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Privacy {
+    /// Who may see whether the user is here, and when he last was.
+    pub presence: Audience,
+    /// Whether others are told how far the user has read. Own unread counts work all the same.
+    pub receipts: bool,
+    /// Whether a search by the start of a name finds the user. The whole username always does.
+    pub searchable: bool,
+    /// Who may make the user a member of a group without an invitation.
+    pub groups: Audience,
+}
+
+impl Default for Privacy {
+    fn default() -> Self {
+        Self { presence: Audience::Everyone, receipts: true, searchable: true, groups: Audience::Everyone }
+    }
+}
+
+/// Whether an account may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// It may.
+    Active,
+    /// Its owner has closed it for now; a login opens it again.
+    Deactivated,
+    /// An operator has closed it.
+    Banned,
+    /// It is gone: its number, and what it wrote, stay without its names.
+    Deleted,
+}
+
+/// A user's or a group's picture: a file, and what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Picture {
+    /// Which file.
+    pub id: MediaId,
+    /// What it is; pictures are always images.
+    pub kind: MediaKind,
+}
+
 /// The stored record of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
@@ -136,12 +190,62 @@ pub struct Account {
     pub email: Email,
     /// The name as people show it.
     pub name: DisplayName,
+    /// The first name; may be empty.
+    pub first_name: DisplayName,
+    /// The last name; may be empty.
+    pub last_name: DisplayName,
+    /// What the user says of himself; may be empty.
+    pub about: AboutText,
+    /// The picture.
+    pub picture: Option<Picture>,
+    /// What the user shows of himself.
+    pub privacy: Privacy,
     /// The password's hash; `None` for an account that cannot log in by password (made by import).
     pub password: Option<PasswordHash>,
     /// Whether the account may be used.
-    pub active: bool,
+    pub standing: Standing,
+    /// Whether the user may change other accounts, where a door has that.
+    pub staff: bool,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When its owner last changed it.
+    pub updated_at: Timestamp,
+}
+
+impl Account {
+    /// A fresh account.
+    pub fn new(id: UserId, username: Username, email: Email, name: DisplayName, password: Option<PasswordHash>, now: Timestamp) -> Self {
+        Self {
+            id,
+            username,
+            email,
+            name,
+            first_name: DisplayName::default(),
+            last_name: DisplayName::default(),
+            about: AboutText::default(),
+            picture: None,
+            privacy: Privacy::default(),
+            password,
+            standing: Standing::Active,
+            staff: false,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// Whether it may be used, and others may find it.
+    pub fn is_active(&self) -> bool {
+        self.standing == Standing::Active
+    }
+}
+
+/// When a user was last here, and last logged in. Rows of their own, so that coming and going does not change accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Seen {
+    /// The end of the last session, or its beginning while none has ended.
+    pub here: Option<Timestamp>,
+    /// The last login.
+    pub login: Option<Timestamp>,
 }
 
 /// A hash of a refresh token: the token itself is never stored.
@@ -172,6 +276,12 @@ pub struct Login {
     pub expires_at: Timestamp,
     /// When it was ended, if it was.
     pub ended_at: Option<Timestamp>,
+    /// When it last drew an access token.
+    pub used_at: Timestamp,
+    /// What the client said of its device, for its owner to recognise it: at most 128 bytes, may be empty.
+    pub device: Box<str>,
+    /// The door that it began at.
+    pub door: Door,
 }
 
 /// For how long the immediately preceding refresh token is taken as a repetition rather than as theft (A5).
@@ -245,6 +355,9 @@ mod tests {
             created_at: at(0),
             expires_at: at(1_000),
             ended_at: None,
+            used_at: at(0),
+            device: "".into(),
+            door: Door::default(),
         };
         assert_eq!(login.judge(hash(3), at(101)), RefreshVerdict::Current);
         assert_eq!(login.judge(hash(2), at(110)), RefreshVerdict::JustReplaced);

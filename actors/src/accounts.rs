@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::account::{Account, AccountField, DisplayName, Email, Login, Password, RefreshVerdict, Username};
 use crate::credential::{HashesBusy, Identity, PasswordVerdict, TokenFault};
-use crate::id::{LoginId, UserId};
+use crate::id::{Door, LoginId, UserId};
 use crate::limits::Limit;
 use crate::node::Node;
 use crate::rejected::Rejected;
@@ -59,7 +59,7 @@ impl<'a> Accounts<'a> {
             tracing::error!(%error, "the sequence of users is exhausted");
             Rejected::Internal
         })?;
-        let account = Account { id, username, email, name, password: Some(hash), active: true, created_at: self.0.now() };
+        let account = Account::new(id, username, email, name, Some(hash), self.0.now());
         match world.store.put_account(account.clone(), 0).await {
             Ok(()) => self.begin_login(&account).await,
             Err(PutError::Taken(field)) => Err(Rejected::Taken { field }),
@@ -84,7 +84,7 @@ impl<'a> Accounts<'a> {
         let Some(Versioned { version, row: mut account }) = found else { return Err(Rejected::WrongPassword) };
         match verdict {
             PasswordVerdict::Wrong => return Err(Rejected::WrongPassword),
-            _ if !account.active => return Err(Rejected::AccountDisabled),
+            _ if !account.is_active() => return Err(Rejected::AccountDisabled),
             PasswordVerdict::Right => {}
             PasswordVerdict::Rehashed(hash) => {
                 account.password = Some(hash);
@@ -116,7 +116,7 @@ impl<'a> Accounts<'a> {
                 }
             }
             let account = self.account(AccountKey::Id(login.user)).await?.map(|account| account.row);
-            let account = account.filter(|account| account.active).ok_or(Rejected::InvalidRefresh)?;
+            let account = account.filter(|account| account.is_active()).ok_or(Rejected::InvalidRefresh)?;
             let (secret, hash) = world.credentials.draw_refresh(id);
             let renewed = Login { refresh: hash, replaced: Some((login.refresh, now)), expires_at: now.plus(self.refresh_life()), ..login };
             match world.store.put_login(renewed, version).await {
@@ -159,7 +159,7 @@ impl<'a> Accounts<'a> {
             return Err(Rejected::InvalidCredential);
         }
         let account = self.me(identity.user).await?;
-        if account.active { Ok(identity) } else { Err(Rejected::AccountDisabled) }
+        if account.is_active() { Ok(identity) } else { Err(Rejected::AccountDisabled) }
     }
 
     /// The account of a user.
@@ -190,7 +190,18 @@ impl<'a> Accounts<'a> {
         let (secret, refresh) = world.credentials.draw_refresh(id);
         let now = self.0.now();
         let expires_at = now.plus(self.refresh_life());
-        let login = Login { id, user: account.id, refresh, replaced: None, created_at: now, expires_at, ended_at: None };
+        let login = Login {
+            id,
+            user: account.id,
+            refresh,
+            replaced: None,
+            created_at: now,
+            expires_at,
+            ended_at: None,
+            used_at: now,
+            device: "".into(),
+            door: Door::default(),
+        };
         match world.store.put_login(login, 0).await {
             Ok(()) => Ok(self.tokens(account, id, secret)),
             Err(PutError::Store(error)) => Err(unavailable(error)),

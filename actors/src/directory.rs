@@ -326,9 +326,9 @@ fn send<M: Message>(actor: &ActorRef<M>, mail: M) -> Result<(), M> {
 /// What a request takes of a mailbox's budget: one unit for each KiB begun.
 fn permits(command: &Command) -> u32 {
     let bytes = match command {
-        Command::Post { content, .. } => content.bytes(),
+        Command::Post { content, media, .. } => content.bytes() + media.len() * 128,
         Command::CreateGroup { members, .. } | Command::AddMembers { members, .. } => members.len() * 8,
-        Command::RemoveMember { .. } | Command::Mark { .. } | Command::Type { .. } | Command::Watch { .. } => 0,
+        _ => 0,
     };
     u32::try_from(bytes.div_ceil(PERMIT_BYTES).max(1)).unwrap_or(u32::MAX)
 }

@@ -1,9 +1,14 @@
 //! What stands at one seq of a log and never changes, and the batch that brings entries into the log.
 
+use std::collections::hash_map::DefaultHasher;
+use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::content::{ClientKey, Content, GroupName};
-use crate::id::{BatchId, ConversationId, Epoch, Incarnation, LogId, MessageId, Pos, Segment, Seq, UserId};
+use crate::account::Picture;
+use crate::bits::Bits;
+use crate::content::{AboutText, ClientKey, Content, GroupName, Reaction};
+use crate::id::{BatchId, Bucket, ConversationId, DirectNumber, Epoch, GroupId, Incarnation, LogId, MessageId, Pos, Segment, Seq, UserId};
 use crate::time::Timestamp;
 
 /// A member's rights in a group; the order is the order of power.
@@ -28,6 +33,8 @@ pub enum Act {
         name: GroupName,
         /// The first members, without the author.
         members: Vec<UserId>,
+        /// Whether anybody may join.
+        open: bool,
     },
     /// Users became members.
     Joined {
@@ -39,6 +46,55 @@ pub enum Act {
         /// Who.
         member: UserId,
     },
+    /// A message says something else from now on. What it answers, forwards and carries with it stays.
+    Edited {
+        /// Which message.
+        target: Seq,
+        /// What it says now.
+        content: Content,
+    },
+    /// A message is gone. What it said, and what it was edited to, is erased with this entry.
+    Deleted {
+        /// Which message.
+        target: Seq,
+    },
+    /// What stands where a content was erased.
+    Erased(Erased),
+    /// Somebody reacts to a message, or does so no longer.
+    Reacted {
+        /// To which message.
+        target: Seq,
+        /// How.
+        reaction: Reaction,
+        /// Whether it stands from now on.
+        on: bool,
+    },
+    /// The group is called, looks or opens otherwise.
+    Changed(GroupChange),
+    /// A member has another role.
+    RoleSet {
+        /// Who.
+        member: UserId,
+        /// Which; never owner.
+        role: Role,
+    },
+    /// The owner, the author, has made another member the owner, and is an admin from now on.
+    HandedOver {
+        /// The new owner.
+        to: UserId,
+    },
+    /// Users may join.
+    Invited {
+        /// Who.
+        users: Vec<UserId>,
+        /// Until when.
+        expires_at: Timestamp,
+    },
+    /// An invitation stands no longer: the author declined it, or took it back.
+    Declined {
+        /// Whose it was.
+        user: UserId,
+    },
     /// In a user's own log: a conversation became findable for the user (design D11). It may never come to be.
     Appeared {
         /// Which.
@@ -49,20 +105,178 @@ pub enum Act {
         /// Which.
         conversation: ConversationId,
     },
+    /// In a user's own log: how the user wants a conversation.
+    Set {
+        /// Which.
+        conversation: ConversationId,
+        /// How.
+        setting: Setting,
+    },
+    /// In a user's own log: something that the user is to know of.
+    Noticed(Notice),
+    /// In a user's own log: a notice means nothing any more.
+    Withdrawn {
+        /// Which.
+        notice: Seq,
+    },
+    /// In a user's own log: the notices up to here were read.
+    NoticesRead {
+        /// The last one.
+        up_to: Seq,
+    },
+    /// In a user's own log: the bond with another user is another one.
+    Related {
+        /// With whom.
+        peer: UserId,
+    },
+    /// In a user's own log: the account or its logins have changed.
+    AccountChanged,
+}
+
+/// What is left of an erased message, or of an edit of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Erased {
+    /// Whether it was a message, and so has a position of its own.
+    pub message: bool,
+    /// What the content was compared by: a repeated post of a deleted message is still the same post.
+    pub digest: Digest,
+}
+
+/// What becomes of a group; what is `None` stays.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct GroupChange {
+    /// Its name.
+    pub name: Option<GroupName>,
+    /// What it says of itself.
+    pub about: Option<AboutText>,
+    /// Its picture; `Some(None)` takes it away.
+    pub picture: Option<Option<Picture>>,
+    /// Whether anybody may join.
+    pub open: Option<bool>,
+}
+
+impl GroupChange {
+    /// Whether nothing would change.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How a user wants one conversation, seen by nobody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Setting {
+    /// No notification until then; `None` ends it.
+    Mute(Option<Timestamp>),
+    /// Out of the way, or back.
+    Archive(bool),
+    /// Everything up to this seq, and its position, is not shown to this user any more.
+    Clear(Seq, Pos),
+    /// This one entry is not shown to this user any more.
+    Hide(Seq),
+}
+
+/// Something that a user is to know of until it is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Notice {
+    /// Somebody asks for friendship.
+    FriendRequest {
+        /// Who.
+        from: UserId,
+    },
+    /// Somebody invites to a group.
+    GroupInvitation {
+        /// Who.
+        from: UserId,
+        /// To which.
+        group: GroupId,
+        /// Until when.
+        expires_at: Timestamp,
+    },
+}
+
+/// What a content is compared by: 128 bits, of the whole act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest(pub u64, pub u64);
+
+impl Digest {
+    /// The digest of an act.
+    pub fn of(act: &Act) -> Self {
+        if let Act::Erased(erased) = act {
+            return erased.digest;
+        }
+        Self::over(|mut hasher| act.fingerprint(&mut hasher))
+    }
+
+    /// The digest of a text.
+    pub fn of_text(text: &str) -> Self {
+        Self::over(|hasher| text.hash(hasher))
+    }
+
+    fn over(write: impl Fn(&mut DefaultHasher)) -> Self {
+        let half = |salt: u64| {
+            let mut hasher = DefaultHasher::new();
+            salt.hash(&mut hasher);
+            write(&mut hasher);
+            hasher.finish()
+        };
+        Self(half(0), half(1))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}{:016x}", self.0, self.1)
+    }
 }
 
 impl Act {
     /// Whether this is a message: then, and only then, the log's count rises with it.
     pub fn is_message(&self) -> bool {
-        matches!(self, Self::Message(_))
+        matches!(self, Self::Message(_) | Self::Erased(Erased { message: true, .. }))
     }
     /// About how many bytes it takes, for batches and queues.
     pub fn bytes(&self) -> usize {
         match self {
             Self::Message(content) => content.bytes(),
-            Self::Created { name, members } => name.as_str().len() + members.len() * 8,
+            Self::Created { name, members, .. } => name.as_str().len() + members.len() * 8,
             Self::Joined { members } => members.len() * 8,
-            Self::Left { .. } | Self::Appeared { .. } | Self::Vanished { .. } => 16,
+            Self::Edited { content, .. } => 16 + content.bytes(),
+            Self::Changed(change) => {
+                64 + change.name.as_ref().map_or(0, |name| name.as_str().len())
+                    + change.about.as_ref().map_or(0, |about| about.as_str().len())
+            }
+            Self::Invited { users, .. } => 16 + users.len() * 8,
+            Self::Left { .. } | Self::Deleted { .. } | Self::Erased(_) | Self::Reacted { .. } | Self::RoleSet { .. } => 48,
+            Self::HandedOver { .. } | Self::Declined { .. } | Self::Appeared { .. } | Self::Vanished { .. } | Self::Set { .. } => 48,
+            Self::Noticed(_) | Self::Withdrawn { .. } | Self::NoticesRead { .. } | Self::Related { .. } | Self::AccountChanged => 48,
+        }
+    }
+
+    fn fingerprint(&self, hasher: &mut DefaultHasher) {
+        match self {
+            // What is forwarded may be edited between two tries of one forwarding.
+            Self::Message(Content { forwarded: Some(forwarded), .. }) => (20_u8, forwarded).hash(hasher),
+            Self::Message(content) => (0_u8, content).hash(hasher),
+            Self::Created { name, members, open } => (1_u8, name, members, open).hash(hasher),
+            Self::Joined { members } => (2_u8, members).hash(hasher),
+            Self::Left { member } => (3_u8, member).hash(hasher),
+            Self::Appeared { conversation } => (4_u8, conversation).hash(hasher),
+            Self::Vanished { conversation } => (5_u8, conversation).hash(hasher),
+            Self::Edited { target, content } => (6_u8, target, content).hash(hasher),
+            Self::Deleted { target } => (7_u8, target).hash(hasher),
+            Self::Erased(erased) => erased.digest.hash(hasher),
+            Self::Reacted { target, reaction, on } => (8_u8, target, reaction, on).hash(hasher),
+            Self::Changed(change) => (9_u8, change).hash(hasher),
+            Self::RoleSet { member, role } => (10_u8, member, role).hash(hasher),
+            Self::HandedOver { to } => (11_u8, to).hash(hasher),
+            Self::Invited { users, .. } => (12_u8, users).hash(hasher), // the time is the server's
+            Self::Declined { user } => (13_u8, user).hash(hasher),
+            Self::Set { conversation, setting } => (14_u8, conversation, setting).hash(hasher),
+            Self::Noticed(notice) => (15_u8, notice).hash(hasher),
+            Self::Withdrawn { notice } => (16_u8, notice).hash(hasher),
+            Self::NoticesRead { up_to } => (17_u8, up_to).hash(hasher),
+            Self::Related { peer } => (18_u8, peer).hash(hasher),
+            Self::AccountChanged => 19_u8.hash(hasher),
         }
     }
 }
@@ -170,6 +384,14 @@ pub struct GroupRow {
     pub members: u64,
     /// When it was created.
     pub created_at: Timestamp,
+    /// What it says of itself; may be empty.
+    pub about: AboutText,
+    /// Its picture.
+    pub picture: Option<Picture>,
+    /// Whether anybody may join; otherwise by invitation.
+    pub open: bool,
+    /// When its name, text, picture or openness last changed.
+    pub updated_at: Timestamp,
 }
 
 /// A user's place in a group.
@@ -194,6 +416,39 @@ impl Membership {
     }
 }
 
+/// What became of a message after it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Amendment {
+    /// What it says now, and since when; nothing if it says what it said.
+    pub edited: Option<(Content, Timestamp)>,
+    /// The entries that edited it, oldest first: they are erased with it.
+    pub edits: Vec<Seq>,
+    /// Who deleted it, and when.
+    pub deleted: Option<(UserId, Timestamp)>,
+    /// How many react to it how, in the order in which the reactions came.
+    pub reactions: Vec<(Reaction, u64)>,
+}
+
+/// An invitation that stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Invitation {
+    /// Who invited.
+    pub by: UserId,
+    /// Until when it is good.
+    pub expires_at: Timestamp,
+}
+
+/// How a user wants one conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Preferences {
+    /// No notification until then.
+    pub muted_until: Option<Timestamp>,
+    /// Out of the way.
+    pub archived: bool,
+    /// Nothing up to this seq, and its position, is shown.
+    pub cleared: (Seq, Pos),
+}
+
 /// A row that follows from the log: idempotent, and versioned by the seq of the entry that made it, so that an older
 /// one never replaces a newer one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -215,6 +470,26 @@ pub enum Row {
     Own(UserId, Pos),
     /// A conversation in the list of the user whose log this is; `false` takes it out.
     Listed(ConversationId, bool),
+    /// The integer form of this direct conversation; found by either name.
+    Direct(DirectNumber),
+    /// What became of the message at a seq.
+    Amended(Seq, Amendment),
+    /// How a user reacts to the message at a seq.
+    Reactions(Seq, UserId, Vec<Reaction>),
+    /// Which positions of a span of 4,096 are deleted: places count from its first position.
+    Gone(Bucket, Bits),
+    /// The entry at its seq, without its content, in place of the one with it.
+    Erased(Arc<Entry>),
+    /// A user's invitation to the group of this log; `None` takes it away.
+    Invited(UserId, Option<Invitation>),
+    /// How the user whose log this is wants a conversation.
+    Preferences(ConversationId, Preferences),
+    /// Which entries of a bucket of a conversation the user whose log this is does not want to see.
+    Hidden(ConversationId, Bucket, Bits),
+    /// The notice at this seq of the user's log; `None` takes it away.
+    Notice(Seq, Option<Notice>),
+    /// The notices of the user whose log this is were read up to here.
+    NoticesRead(Seq),
 }
 
 impl Row {
@@ -222,8 +497,14 @@ impl Row {
     pub fn fits(&self, log: LogId) -> bool {
         match self {
             Self::Group(_) | Self::Member(..) => matches!(log, LogId::Conversation(ConversationId::Group(_))),
-            Self::Own(..) => matches!(log, LogId::Conversation(_)),
-            Self::Listed(..) => matches!(log, LogId::User(_)),
+            Self::Invited(..) => matches!(log, LogId::Conversation(ConversationId::Group(_))),
+            Self::Direct(_) => matches!(log, LogId::Conversation(ConversationId::Direct(_))),
+            Self::Own(..) | Self::Amended(..) | Self::Reactions(..) | Self::Gone(..) | Self::Erased(_) => {
+                matches!(log, LogId::Conversation(_))
+            }
+            Self::Listed(..) | Self::Preferences(..) | Self::Hidden(..) | Self::Notice(..) | Self::NoticesRead(_) => {
+                matches!(log, LogId::User(_))
+            }
         }
     }
 }

@@ -5,8 +5,11 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 
 use crate::entry::Entry;
-use crate::id::{ConversationId, Incarnation, Pos, Seq, UserId};
+use crate::id::{ConversationId, DirectNumber, Door, Incarnation, Pos, Seq, UserId};
+use crate::relation::{Bond, BondChange};
 use crate::store::Marks;
+use crate::time::Timestamp;
+use crate::view::UserView;
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +22,34 @@ pub enum Event {
         incarnation: Incarnation,
         /// The entry.
         entry: Arc<Entry>,
+        /// Around the entry, what doors show beside it; nothing where it is not known.
+        scene: Option<Arc<Scene>>,
+    },
+    /// Entries of a large group that change its members alone, and are not sent to each of its members.
+    Members {
+        /// Where.
+        conversation: ConversationId,
+        /// The life of its log.
+        incarnation: Incarnation,
+        /// The first of them.
+        from: Seq,
+        /// The last of them; dense.
+        to: Seq,
+        /// How many members there are now.
+        members: u64,
+    },
+    /// Two users are something else to each other; both are told.
+    Bond {
+        /// Who did it.
+        by: UserId,
+        /// What it is to the other.
+        change: BondChange,
+        /// What they are now.
+        bond: Bond,
+        /// Both, the one with the smaller number first; nothing where it is not known.
+        people: Option<Arc<[UserView; 2]>>,
+        /// The door that it came in by.
+        door: Door,
     },
     /// An entry of the receiver's own log is durable.
     Own {
@@ -46,6 +77,8 @@ pub enum Event {
         unread: u64,
         /// Of how many.
         count: Pos,
+        /// Messages that are not read, over all conversations; nothing where it was not counted.
+        total: Option<u64>,
     },
     /// A member is writing.
     Typing {
@@ -60,6 +93,29 @@ pub enum Event {
         user: UserId,
         /// Whether the user has a live session.
         online: bool,
+        /// When the last one ended, where none is open.
+        last_seen: Option<Timestamp>,
+    },
+}
+
+/// What doors show beside an entry.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Scene {
+    /// Of a direct conversation.
+    Direct {
+        /// Its integer form.
+        number: Option<DirectNumber>,
+        /// What the two are to each other.
+        bond: Bond,
+        /// The one with the smaller number.
+        low: Arc<UserView>,
+        /// The one with the greater number.
+        high: Arc<UserView>,
+    },
+    /// Of a group.
+    Group {
+        /// Who did it.
+        author: Arc<UserView>,
     },
 }
 
@@ -78,7 +134,8 @@ impl Event {
     /// Its class.
     pub fn class(&self) -> Class {
         match self {
-            Self::Entry { .. } | Self::Own { .. } => Class::Message,
+            Self::Entry { .. } | Self::Members { .. } | Self::Own { .. } => Class::Message,
+            Self::Bond { .. } => Class::Annotation,
             Self::Receipts { .. } | Self::Unread { .. } => Class::Annotation,
             Self::Typing { .. } | Self::Presence { .. } => Class::Ephemeral,
         }
@@ -89,7 +146,8 @@ impl Event {
         match self {
             Self::Entry { entry, .. } | Self::Own { entry, .. } => 160 + entry.act.bytes(),
             Self::Receipts { marks, .. } => 64 + marks.len() * 64,
-            Self::Unread { .. } | Self::Typing { .. } | Self::Presence { .. } => 96,
+            Self::Bond { .. } => 512,
+            Self::Members { .. } | Self::Unread { .. } | Self::Typing { .. } | Self::Presence { .. } => 96,
         }
     }
 }

@@ -154,6 +154,25 @@ pub struct SessionId(pub u128);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LoginId(pub u128);
 
+/// The door that something came in by: a number that its door chose; the core knows no door. 0 is the native protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Door(pub u8);
+
+/// The integer form of a direct conversation, drawn when its first message is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DirectNumber(u64);
+
+impl DirectNumber {
+    /// The direct conversation with this number.
+    pub fn new(number: u64) -> Result<Self, InvalidId> {
+        checked(number).map(Self)
+    }
+    /// The number.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", Uuid::from_u128(self.0).as_simple())
@@ -287,6 +306,7 @@ enum UuidKind {
     Group = 2,
     Message = 3,
     Direct = 4,
+    Status = 5,
 }
 
 /// What a UUID of ours names.
@@ -300,6 +320,8 @@ pub enum Named {
     Message(MessageId),
     /// A direct conversation, which is also the id of the pair's relation.
     Direct(Pair),
+    /// How far a message has come: what some doors name apart from the message.
+    Status(MessageId),
 }
 
 // A version-8 UUID has 122 free bits: 48 before the version, 12 after it, 62 after the variant.
@@ -312,6 +334,7 @@ impl Named {
             Self::Group(group) => (UuidKind::Group, group.0, 0),
             Self::Message(message) => (UuidKind::Message, message.0, 0),
             Self::Direct(pair) => (UuidKind::Direct, pair.low.0, pair.high.0),
+            Self::Status(message) => (UuidKind::Status, message.0, 0),
         };
         let bits = (u128::from(kind as u8) << 114) | (u128::from(first) << 61) | (u128::from(second) << 8);
         let (top, middle, low) = (bits >> 74, (bits >> 62) & 0xfff, bits & ((1 << 62) - 1));
@@ -338,6 +361,7 @@ impl Named {
                 let (low, high) = (UserId::new(first).ok()?, UserId::new(second).ok()?);
                 (low < high).then_some(Self::Direct(Pair { low, high }))
             }
+            5 => MessageId::new(first).ok().map(Self::Status),
             _ => None,
         }
     }
@@ -360,6 +384,7 @@ mod tests {
                 Named::User(user(low)),
                 Named::Group(GroupId::new(low).expect("valid")),
                 Named::Message(MessageId::new(high).expect("valid")),
+                Named::Status(MessageId::new(low).expect("valid")),
             ];
             all.extend(Pair::new(user(low), user(high)).ok().map(Named::Direct));
             for named in all {

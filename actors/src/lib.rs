@@ -2,7 +2,7 @@
 //!
 //! Read in this order: the words ([`id`], [`time`], [`kind`], [`media`], [`content`], [`entry`], [`account`], [`command`],
 //! [`rejected`], [`view`], [`event`]), the bounds ([`limits`]), the ports ([`store`], [`archive`], [`credential`],
-//! [`telemetry`]), the way out ([`session`], [`outbound`], [`relay`]), the rules ([`policy`], [`bucket`], [`log`],
+//! [`telemetry`]), the way out ([`session`], [`outbound`], [`relay`]), the rules ([`relation`], [`policy`], [`bucket`], [`log`],
 //! [`conversation`], [`user`], [`restoration`]), and what runs them: the homes, the answers, the directory, and [`node`], the façade of the crate.
 //! With the feature `testkit` there are doubles of the ports and the contract that every store is held to.
 
@@ -11,6 +11,7 @@ pub mod time;
 pub mod kind;
 pub mod media;
 pub mod content;
+pub mod bits;
 pub mod entry;
 pub mod account;
 pub mod command;
@@ -18,6 +19,7 @@ pub mod rejected;
 pub mod view;
 pub mod event;
 pub mod limits;
+pub mod relation;
 pub mod store;
 pub mod archive;
 pub mod credential;

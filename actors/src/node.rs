@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::accounts::Accounts;
 use crate::answer;
-use crate::command::{Command, Query};
+use crate::command::{Command, Manage, Query};
 use crate::conversation;
 use crate::credential::{Credentials, Identity};
 use crate::directory::Directory;
@@ -205,6 +205,11 @@ impl Node {
     pub fn query(&self, user: UserId, query: Query, reply: Reply) {
         let node = self.clone();
         self.ask(reply, async move { answer::answer(&node, user, query).await });
+    }
+
+    /// Carries out a wish about the own account or its logins; the reply comes in its own time. Never waits.
+    pub fn manage(&self, _identity: Identity, _manage: Manage, reply: Reply) {
+        reply.settle(Err(Rejected::Internal));
     }
 
     /// Replaces whom a session watches.

@@ -12,18 +12,21 @@ use crate::store::{Block, Sequence, Store, StoreError};
 const SEGMENTS: u64 = 1_024;
 /// How many numbers one block of users and groups has.
 const PRINCIPALS: u64 = 64;
+/// Integer forms of direct conversations in one block.
+const DIRECTS: u64 = 64;
 
 /// The blocks that are in use.
 pub(crate) struct Numbers {
     store: Arc<dyn Store>,
     segments: Mutex<Option<Block>>,
     principals: Mutex<Option<Block>>,
+    directs: Mutex<Option<Block>>,
 }
 
 impl Numbers {
     /// Nothing is reserved yet.
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, segments: Mutex::new(None), principals: Mutex::new(None) }
+        Self { store, segments: Mutex::new(None), principals: Mutex::new(None), directs: Mutex::new(None) }
     }
 
     /// A number that nobody was given before, greater than `above`: a block that lies too low is left, because a
@@ -32,6 +35,7 @@ impl Numbers {
         let (block, size) = match sequence {
             Sequence::Segments => (&self.segments, SEGMENTS),
             Sequence::Principals => (&self.principals, PRINCIPALS),
+            Sequence::Directs => (&self.directs, DIRECTS),
         };
         let mut block = block.lock().await;
         if let Some(rest) = block.as_mut()

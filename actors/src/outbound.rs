@@ -256,7 +256,8 @@ fn position(event: &Event) -> Option<(LogId, Seq)> {
     match event {
         Event::Entry { conversation, entry, .. } => Some((LogId::Conversation(*conversation), entry.seq)),
         Event::Own { entry, .. } => Some((LogId::User(entry.author), entry.seq)),
-        Event::Receipts { .. } | Event::Unread { .. } | Event::Typing { .. } | Event::Presence { .. } => None,
+        Event::Members { conversation, to, .. } => Some((LogId::Conversation(*conversation), *to)),
+        Event::Bond { .. } | Event::Receipts { .. } | Event::Unread { .. } | Event::Typing { .. } | Event::Presence { .. } => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::account::AccountField;
-use crate::id::Seq;
+use crate::id::{Seq, UserId};
 use crate::kind::Kind;
 
 /// Why a command or query was not carried out. Nothing has changed, except perhaps for [`Rejected::Unknown`].
@@ -59,6 +59,54 @@ pub enum Rejected {
         /// The seq that was named.
         seq: Seq,
     },
+    /// The entry is no message, or one that this cannot be done with.
+    NotAMessage {
+        /// The seq that was named.
+        seq: Seq,
+    },
+    /// The message was deleted.
+    MessageDeleted {
+        /// The seq that was named.
+        seq: Seq,
+    },
+    /// Only who wrote a message may do that.
+    NotTheAuthor,
+    /// The message was edited, or has different reactions, as often as it may be.
+    MessageFull {
+        /// Edits, or kinds of reaction.
+        what: &'static str,
+        /// The limit.
+        max: u64,
+    },
+    /// There is no such file, it is somebody else's, or it is gone.
+    NoSuchMedia,
+    /// A block stands between the two.
+    Blocked {
+        /// Whose.
+        by: UserId,
+    },
+    /// The two are friends already.
+    AlreadyFriends,
+    /// A request is open already.
+    AlreadyRequested {
+        /// Who asked.
+        from: UserId,
+    },
+    /// There is a relation already, though somebody said no to it.
+    RelationExists,
+    /// There is no request to answer, or no relation to change.
+    NoSuchRequest,
+    /// The two are no friends.
+    NotFriends,
+    /// One of the two has as many relations as one may have.
+    TooManyRelations {
+        /// The limit.
+        max: u64,
+    },
+    /// The user joins groups by invitation alone.
+    InvitationNeeded,
+    /// There is no such login.
+    NoSuchLogin,
     /// The role does not allow it.
     RoleTooLow,
     /// The owner cannot leave his group.
@@ -114,6 +162,11 @@ impl Rejected {
             Self::Field { .. } | Self::EmptyMessage | Self::InvalidAccount { .. } | Self::AheadOfLog { .. } => Kind::Malformed,
             Self::NotAGroup => Kind::Malformed,
             Self::BodyTooLarge { .. } => Kind::TooLarge,
+            Self::NotAMessage { .. } => Kind::Malformed,
+            Self::NotTheAuthor | Self::Blocked { .. } | Self::InvitationNeeded => Kind::Forbidden,
+            Self::MessageDeleted { .. } | Self::NoSuchMedia | Self::NoSuchRequest | Self::NotFriends | Self::NoSuchLogin => Kind::NotFound,
+            Self::AlreadyFriends | Self::AlreadyRequested { .. } | Self::RelationExists => Kind::Conflict,
+            Self::MessageFull { .. } | Self::TooManyRelations { .. } => Kind::Conflict,
             Self::TooManyItems { .. } => Kind::TooLarge,
             Self::InvalidCredential | Self::ExpiredCredential | Self::WrongPassword | Self::InvalidRefresh => Kind::Unauthenticated,
             Self::AccountDisabled | Self::RoleTooLow | Self::OwnerCannotLeave => Kind::Forbidden,

@@ -25,12 +25,13 @@ pub struct Restoration {
     life: Life,
     principals: u64,
     segments: u64,
+    directs: u64,
 }
 
 impl Restoration {
     /// Nothing was taken in yet.
     pub fn new(life: Life) -> Self {
-        Self { life, principals: 0, segments: 0 }
+        Self { life, principals: 0, segments: 0, directs: 0 }
     }
 
     /// The record as it is to be written; `draw` gives 128 random bits.
@@ -38,6 +39,7 @@ impl Restoration {
     pub fn take(&mut self, record: Record, draw: impl FnOnce() -> u128) -> Record {
         match &record {
             Record::Sequence { sequence: Sequence::Principals, last } => self.saw_principal(*last),
+            Record::Sequence { sequence: Sequence::Directs, last } => self.directs = self.directs.max(*last),
             Record::Sequence { sequence: Sequence::Segments, last } => self.saw_segment(Segment(*last)),
             Record::Account(account) => self.saw_principal(account.row.id.get()),
             Record::Segment { segment, .. } => self.saw_segment(*segment),
@@ -71,7 +73,7 @@ impl Restoration {
             Life::Same => number,
             Life::New => (number + NUMBERS_SINCE).min(NUMBER_MAX),
         };
-        [(Sequence::Principals, self.principals), (Sequence::Segments, self.segments)]
+        [(Sequence::Principals, self.principals), (Sequence::Segments, self.segments), (Sequence::Directs, self.directs)]
             .into_iter()
             .filter(|(_, seen)| *seen > 0)
             .map(|(sequence, seen)| Record::Sequence { sequence, last: past(seen) })

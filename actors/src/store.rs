@@ -1,14 +1,17 @@
 //! The ports of the store: what the domain needs of a database, said in the domain's words.
 //!
-//! Four small ports by aggregate, each implemented by the memory store of the testkit, the embedded store and later
+//! Small ports by aggregate, each implemented by the memory store of the testkit, the embedded store and later
 //! CQL, and held to one contract suite (`testkit::contract`). All calls may be dropped by the caller at any time; a
 //! call that was dropped may still be done. Nothing here caches: what is remembered is an actor's state.
 
 use std::pin::Pin;
 
-use crate::account::{Account, AccountField, Email, Login, Username};
-use crate::entry::{Batch, Entry, GroupRow, Head, Membership};
-use crate::id::{Bucket, ConversationId, Epoch, GroupId, LogId, LoginId, Pos, Segment, Seq, UserId};
+use crate::account::{Account, AccountField, Email, Login, Seen, Username};
+use crate::bits::Bits;
+use crate::content::Reaction;
+use crate::entry::{Amendment, Batch, Entry, GroupRow, Head, Invitation, Membership, Notice, Preferences};
+use crate::id::{Bucket, ConversationId, DirectNumber, Epoch, GroupId, LogId, LoginId, Pair, Pos, Segment, Seq, UserId};
+use crate::relation::Bond;
 use crate::time::Timestamp;
 
 /// An answer of the store that is still to come.
@@ -52,6 +55,8 @@ pub enum Sequence {
     Principals,
     /// Segments of message numbers.
     Segments,
+    /// Integer forms of direct conversations.
+    Directs,
 }
 
 /// Reserved numbers: `first`, `first + 1` … up to `first + count − 1`. Whoever drew the block is its only user.
@@ -88,6 +93,95 @@ pub trait LogStore: Send + Sync + 'static {
 
     /// Records which bucket a segment belongs to, before the bucket's first batch (N3). Idempotent.
     fn bind_segment(&self, segment: Segment, log: LogId, bucket: Bucket) -> Answer<'_, ()>;
+
+    /// Which bucket a segment belongs to: so a number finds its message.
+    fn bucket_of(&self, segment: Segment) -> Answer<'_, Option<(LogId, Bucket)>>;
+}
+
+/// What became of messages: rows that follow from the logs of conversations.
+pub trait MessageStore: Send + Sync + 'static {
+    /// The amendments of the messages with `from ≤ seq ≤ to`, at most `limit`, by seq.
+    fn amendments(&self, conversation: ConversationId, from: Seq, to: Seq, limit: usize) -> Answer<'_, Vec<(Seq, Amendment)>>;
+
+    /// How one user reacts to several messages, in the order asked for.
+    fn reactions_of<'a>(&'a self, conversation: ConversationId, user: UserId, messages: &'a [Seq]) -> Answer<'a, Vec<Vec<Reaction>>>;
+
+    /// Who reacts how to a message, by number, after `after`, at most `limit`.
+    fn reactions(
+        &self,
+        conversation: ConversationId,
+        message: Seq,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Answer<'_, Vec<(UserId, Vec<Reaction>)>>;
+
+    /// The deleted positions, in spans of 4,096, from this span to that one; spans without any are left out.
+    fn gone(&self, conversation: ConversationId, from: Bucket, to: Bucket) -> Answer<'_, Vec<(Bucket, Bits)>>;
+
+    /// The integer forms of direct conversations, in the order asked for.
+    fn direct_numbers<'a>(&'a self, pairs: &'a [Pair]) -> Answer<'a, Vec<Option<DirectNumber>>>;
+
+    /// The direct conversation with this integer form.
+    fn direct(&self, number: DirectNumber) -> Answer<'_, Option<Pair>>;
+}
+
+/// Rows that follow from users' own logs.
+pub trait HomeStore: Send + Sync + 'static {
+    /// How a user wants several conversations, in the order asked for.
+    fn preferences<'a>(&'a self, user: UserId, conversations: &'a [ConversationId]) -> Answer<'a, Vec<Preferences>>;
+
+    /// Which entries of a conversation a user has hidden, from this bucket to that one; buckets without any are left out.
+    fn hidden(&self, user: UserId, conversation: ConversationId, from: Bucket, to: Bucket) -> Answer<'_, Vec<(Bucket, Bits)>>;
+
+    /// Notices that stand, newest first, below `before`, at most `limit`.
+    fn notices(&self, user: UserId, before: Option<Seq>, limit: usize) -> Answer<'_, Vec<(Seq, Notice)>>;
+
+    /// Up to which seq a user has read the notices.
+    fn notices_read(&self, user: UserId) -> Answer<'_, Seq>;
+}
+
+/// Bonds between users: one versioned row for each pair (design D12), found from both sides.
+pub trait RelationStore: Send + Sync + 'static {
+    /// The bond of a pair; that of strangers, at version 0, where there is no row.
+    fn bond(&self, pair: Pair) -> Answer<'_, Versioned<Bond>>;
+
+    /// Writes a bond if its version is still `version` (0: it must not exist). Durable before it answers.
+    fn put_bond(&self, bond: Bond, version: u64) -> Answer<'_, (), PutError>;
+
+    /// The bonds of a user, by the other's number, after `after`, at most `limit`.
+    fn bonds(&self, user: UserId, after: Option<UserId>, limit: usize) -> Answer<'_, Vec<Bond>>;
+
+    /// The bonds of a user with several others, in the order asked for.
+    fn bonds_with<'a>(&'a self, user: UserId, others: &'a [UserId]) -> Answer<'a, Vec<Bond>>;
+}
+
+/// Everything that a list shows of one conversation to one user, read in one call.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Overview {
+    /// The head of its log.
+    pub head: Head,
+    /// The user's place, in a group.
+    pub place: Option<Membership>,
+    /// What the group is.
+    pub group: Option<GroupRow>,
+    /// The other's account, of a direct conversation.
+    pub peer: Option<Account>,
+    /// The other's marks, of a direct conversation.
+    pub peer_marks: Marks,
+    /// What the two are to each other; strangers where there is no row, nothing for a group.
+    pub bond: Option<Bond>,
+    /// The integer form, of a direct conversation.
+    pub number: Option<DirectNumber>,
+    /// The user's marks, as [`MemberStore::marks`] answers them.
+    pub marks: Marks,
+    /// How the user wants it.
+    pub preferences: Preferences,
+    /// The last entry.
+    pub last: Option<Entry>,
+    /// What became of it, if it is a message.
+    pub last_amendment: Option<Amendment>,
+    /// Deleted positions above the user's badge, of the newest two spans of 4,096.
+    pub gone: Vec<(Bucket, Bits)>,
 }
 
 /// How far a member has come in a conversation. Each part only rises.
@@ -102,7 +196,7 @@ pub struct Marks {
 }
 
 /// A watermark: a seq, its position, and when it last rose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Mark {
     /// The seq.
     pub seq: Seq,
@@ -151,6 +245,18 @@ pub trait MemberStore: Send + Sync + 'static {
     /// Raises marks of members of one conversation to at least these, all in one durable write, and answers what
     /// stands after it, in the order given. Idempotent, commutative, never lowers (R13).
     fn raise(&self, conversation: ConversationId, marks: Vec<(UserId, Marks)>) -> Answer<'_, Vec<Marks>>;
+
+    /// Marks of several members of one conversation, in the order asked for; without their own messages.
+    fn marks_of<'a>(&'a self, conversation: ConversationId, users: &'a [UserId]) -> Answer<'a, Vec<Marks>>;
+
+    /// What a list shows a user of several conversations, in the order asked for, each as of one moment.
+    fn overviews<'a>(&'a self, user: UserId, conversations: &'a [ConversationId]) -> Answer<'a, Vec<Overview>>;
+
+    /// Invitations of a group, expired ones included, by number, after `after`, at most `limit`.
+    fn invitations(&self, group: GroupId, after: Option<UserId>, limit: usize) -> Answer<'_, Vec<(UserId, Invitation)>>;
+
+    /// A user's invitation to a group, also an expired one.
+    fn invitation(&self, group: GroupId, user: UserId) -> Answer<'_, Option<Invitation>>;
 }
 
 /// A row and the version that it was read at: a change names the version that it goes on from (design D12).
@@ -204,10 +310,23 @@ pub trait AccountStore: Send + Sync + 'static {
 
     /// Writes a login if its version is still `version` (0: it must not exist). Durable before it answers.
     fn put_login(&self, login: Login, version: u64) -> Answer<'_, (), PutError>;
+
+    /// A user's logins, ended and expired ones left out, at most `limit`, in any order.
+    fn logins(&self, user: UserId, limit: usize) -> Answer<'_, Vec<Versioned<Login>>>;
+
+    /// Users of whom a word of the username or names begins with this folded text, at most `limit`: exact usernames
+    /// first, then by the word. Only active accounts that want to be found.
+    fn search<'a>(&'a self, prefix: &'a str, limit: usize) -> Answer<'a, Vec<UserId>>;
+
+    /// When users were last here, in the order asked for.
+    fn seen<'a>(&'a self, users: &'a [UserId]) -> Answer<'a, Vec<Seen>>;
+
+    /// Raises when a user was last here or logged in; what is `None` stays. Need not survive a crash of the machine.
+    fn touch(&self, user: UserId, seen: Seen) -> Answer<'_, ()>;
 }
 
 /// Everything that a node needs of its store.
-pub trait Store: LogStore + MemberStore + AccountStore {
+pub trait Store: LogStore + MessageStore + MemberStore + HomeStore + RelationStore + AccountStore {
     /// Whether writes can be taken now; the reason if not.
     fn readiness(&self) -> Result<(), String>;
 }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::account::{Account, DisplayName, Username};
+use crate::account::{Account, DisplayName, Email, Picture, Standing, Username};
 use crate::command::Cursor;
-use crate::entry::{Entry, GroupRow, Membership, Role};
-use crate::id::{ConversationId, MessageId, Pos, Seq, UserId};
+use crate::content::{AboutText, Reaction};
+use crate::entry::{Amendment, Entry, GroupRow, Invitation, Membership, Notice, Preferences, Role};
+use crate::id::{ConversationId, DirectNumber, Door, LoginId, MessageId, Pos, Seq, UserId};
+use crate::relation::{Bond, BondChange};
 use crate::store::Marks;
 use crate::time::Timestamp;
 
@@ -48,6 +50,59 @@ pub enum View {
     History(HistoryView),
     /// What happened while the client was away.
     Sync(SyncView),
+    /// Users, best match first.
+    Users(Vec<UserView>),
+    /// Who is here.
+    Presence(Vec<PresenceView>),
+    /// What two users are to each other now, and what became of a step.
+    Bond(Box<BondView>, BondChange),
+    /// A page of bonds.
+    Bonds {
+        /// Newest first.
+        page: Vec<BondView>,
+        /// How many there are in all.
+        total: u64,
+        /// For the next page; `None` at the end.
+        cursor: Option<String>,
+    },
+    /// How the viewer has a conversation now.
+    Preferences(ConversationId, Preferences),
+    /// A page of notices.
+    Notices(NoticesView),
+    /// One message, where it stands.
+    Message(ConversationId, Cursor, Shown),
+    /// How far members have come with a message.
+    ReadBy {
+        /// By number: when it was delivered and read; `None` where it was not, or where its reader keeps that private.
+        page: Vec<(UserId, Option<Timestamp>, Option<Timestamp>)>,
+        /// Whether there are more members.
+        more: bool,
+    },
+    /// Who reacts how.
+    Reactions {
+        /// By number.
+        page: Vec<(UserId, Vec<Reaction>)>,
+        /// Whether there are more.
+        more: bool,
+    },
+    /// Invitations that stand.
+    Invitations {
+        /// By number.
+        page: Vec<(UserId, Invitation)>,
+        /// Whether there are more.
+        more: bool,
+    },
+    /// Messages that are not read.
+    Unread {
+        /// How many.
+        messages: u64,
+        /// In how many conversations; muted and archived ones count.
+        conversations: u64,
+    },
+    /// The own account.
+    Account(Box<Account>),
+    /// Logins that have not ended, the newest first.
+    Logins(Vec<LoginView>),
 }
 
 /// Where an entry stands.
@@ -76,11 +131,116 @@ pub struct UserView {
     pub username: Username,
     /// The name as people show it.
     pub name: DisplayName,
+    /// The first name; may be empty.
+    pub first_name: DisplayName,
+    /// The last name; may be empty.
+    pub last_name: DisplayName,
+    /// What the user says of himself.
+    pub about: AboutText,
+    /// The picture.
+    pub picture: Option<Picture>,
+    /// The address. For doors whose contract shows it; the native protocol does not.
+    pub email: Email,
+    /// Whether the account may be used.
+    pub standing: Standing,
+    /// When it was made.
+    pub created_at: Timestamp,
 }
 
 impl From<&Account> for UserView {
     fn from(account: &Account) -> Self {
-        Self { id: account.id, username: account.username.clone(), name: account.name.clone() }
+        Self {
+            id: account.id,
+            username: account.username.clone(),
+            name: account.name.clone(),
+            first_name: account.first_name.clone(),
+            last_name: account.last_name.clone(),
+            about: account.about.clone(),
+            picture: account.picture,
+            email: account.email.clone(),
+            standing: account.standing,
+            created_at: account.created_at,
+        }
+    }
+}
+
+/// What two users are to each other, as one of them sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BondView {
+    /// The other one; `None` if the account is gone.
+    pub peer: Option<UserView>,
+    /// Everything between the two.
+    pub bond: Bond,
+}
+
+/// A login as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginView {
+    /// Which.
+    pub id: LoginId,
+    /// Whether it is the one that asks.
+    pub current: bool,
+    /// What the client said of its device.
+    pub device: Box<str>,
+    /// The door that it began at.
+    pub door: Door,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it last drew an access token.
+    pub used_at: Timestamp,
+    /// How many sessions of it are open on this node.
+    pub sessions: u64,
+}
+
+/// Notices that stand.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NoticesView {
+    /// Newest first.
+    pub page: Vec<NoticeView>,
+    /// Up to which seq they were read.
+    pub read: Seq,
+    /// How many stand in all.
+    pub total: u64,
+    /// How many of them are not read.
+    pub unread: u64,
+    /// Whether there are older ones.
+    pub more: bool,
+    /// Conversations with messages that are not read, latest first, on the first page alone: they are derived from the
+    /// marks, since a record for each message and member would break G6.
+    pub conversations: Vec<(ConversationId, u64)>,
+}
+
+/// One notice.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NoticeView {
+    /// Its seq in the user's own log.
+    pub seq: Seq,
+    /// Its number.
+    pub id: MessageId,
+    /// Since when it stands.
+    pub at: Timestamp,
+    /// What it says.
+    pub notice: Notice,
+    /// Who caused it; `None` if the account is gone.
+    pub from: Option<UserView>,
+}
+
+/// An entry as one viewer is shown it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// The entry; that of a message as it was written.
+    pub entry: Arc<Entry>,
+    /// What became of the message since; boxed, since it is rare.
+    pub amendment: Option<Box<Amendment>>,
+    /// The viewer's own reactions to it.
+    pub own_reactions: Vec<Reaction>,
+    /// Whether the viewer has hidden it: then only its place is shown.
+    pub hidden: bool,
+}
+
+impl From<Arc<Entry>> for Shown {
+    fn from(entry: Arc<Entry>) -> Self {
+        Self { entry, amendment: None, own_reactions: Vec::new(), hidden: false }
     }
 }
 
@@ -91,6 +251,8 @@ pub struct PresenceView {
     pub user: UserId,
     /// Whether.
     pub online: bool,
+    /// When the last session ended, where none is open and it may be known.
+    pub last_seen: Option<Timestamp>,
 }
 
 /// A conversation as one member sees it.
@@ -108,8 +270,10 @@ pub struct ConversationView {
     pub marks: Marks,
     /// Messages that the viewer has not read.
     pub unread: u64,
-    /// The last entry, if there is one.
-    pub last: Option<Arc<Entry>>,
+    /// The last entry, if there is one that the viewer is shown.
+    pub last: Option<Shown>,
+    /// How the viewer wants it.
+    pub preferences: Preferences,
     /// What depends on its kind.
     pub about: About,
 }
@@ -121,8 +285,12 @@ pub enum About {
     Direct {
         /// The other one; `None` if the account is gone.
         peer: Option<UserView>,
-        /// The other one's marks.
+        /// The other one's marks; default marks if they are kept private.
         peer_marks: Marks,
+        /// Everything between the two.
+        bond: Bond,
+        /// Its integer form, once it has a message.
+        number: Option<DirectNumber>,
     },
     /// A group.
     Group {
@@ -141,7 +309,9 @@ pub struct HistoryView {
     /// Its incarnation, and the highest seq that this viewer may read.
     pub tail: Cursor,
     /// The entries.
-    pub entries: Vec<Arc<Entry>>,
+    pub entries: Vec<Shown>,
+    /// Nothing up to here is shown to this viewer: he has cleared it.
+    pub floor: Seq,
     /// Whether more lie beyond, in the direction asked for.
     pub more: bool,
 }
@@ -161,7 +331,7 @@ pub struct SyncView {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Resumed {
     /// These entries, and nothing else, came after the cursor.
-    Complete(Vec<Arc<Entry>>),
+    Complete(Vec<Shown>),
     /// More than is sent inline: page from `from` to `to`.
     Gap {
         /// The first missing seq.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use actors::account::{Account, DisplayName, Email, Username};
-use actors::content::{ClientKey, GroupName};
+use actors::content::{AboutText, ClientKey, GroupName};
 use actors::entry::{Act, Batch, Entry, GroupRow, Head, Membership, Projection, Role, Row};
 use actors::id::{BatchId, Bucket, ConversationId, GroupId, Incarnation, LogId, MessageId, Segment, UserId};
 use actors::limits::{Limit, Limits};
@@ -54,15 +54,9 @@ async fn for_all<T: Copy, F: Future<Output = Result<()>>>(all: &[T], work: impl 
 
 async fn account(store: &impl Store, now: Timestamp, user: UserId) -> Result<()> {
     let name = format!("bench{}", user.get());
-    let account = Account {
-        id: user,
-        username: Username::new(&name).context("a username")?,
-        email: Email::new(&format!("{name}@example.org")).context("an address")?,
-        name: DisplayName::new(&name).context("a name")?,
-        password: None,
-        active: true,
-        created_at: now,
-    };
+    let (username, email) =
+        (Username::new(&name).context("a username")?, Email::new(&format!("{name}@example.org")).context("an address")?);
+    let account = Account::new(user, username, email, DisplayName::new(&name).context("a name")?, None, now);
     store.put_account(account, 0).await?;
     Ok(())
 }
@@ -86,11 +80,11 @@ async fn fill(store: &impl Store, now: Timestamp, group: GroupId, members: &[Use
         let since = log.head.tail.next();
         let place = |role| Membership { role, since, until: None };
         count += joining.len() as u64;
-        let mut rows = vec![Row::Group(GroupRow { name: name.clone(), members: count, created_at: now })];
+        let mut rows = vec![Row::Group(group_row(&name, count, now))];
         rows.extend(joining.iter().map(|user| Row::Member(*user, place(Role::Member))));
         let act = if number == 0 {
             rows.push(Row::Member(*owner, place(Role::Owner)));
-            Act::Created { name: name.clone(), members: joining.to_vec() }
+            Act::Created { name: name.clone(), members: joining.to_vec(), open: false }
         } else {
             Act::Joined { members: joining.to_vec() }
         };
@@ -207,4 +201,8 @@ mod tests {
         let account = store.account(AccountKey::Id(seeded.users[499])).await.expect("readable").expect("there").row;
         assert!(account.active && account.password.is_none());
     }
+}
+
+fn group_row(name: &GroupName, members: u64, now: Timestamp) -> GroupRow {
+    GroupRow { name: name.clone(), members, created_at: now, about: AboutText::default(), picture: None, open: false, updated_at: now }
 }

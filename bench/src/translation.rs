@@ -47,7 +47,7 @@ pub fn costs(encoding: Encoding, times: u32) -> Result<Costs> {
     let (seq, pos, id, at) = (Seq::new(77)?, Pos(77), MessageId::new(4_096_077)?, Timestamp(1_800_000_000_000_000));
     let act = Act::Message(Content { text: text.into(), ..Content::default() });
     let entry = Arc::new(Entry { seq, pos, id, author: one, client_key: ClientKey::new("k77")?, at, act });
-    let event = Event::Entry { conversation, incarnation: Incarnation(1_234_567), entry };
+    let event = Event::Entry { conversation, incarnation: Incarnation(1_234_567), entry, scene: None };
     let answer = Ok(View::Appended(Appended { conversation, seq, pos, id, at, duplicate: false }));
     Ok(Costs {
         parse: micros(times, || drop(black_box(request::decode(spelled, black_box(&frame), &limits, Some(one))))),

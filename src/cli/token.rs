@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use actors::account::{Account, Login, RefreshHash};
 use actors::credential::Identity;
-use actors::id::{LoginId, UserId};
+use actors::id::{Door, LoginId, UserId};
 use actors::limits::Limit;
 use actors::store::AccountStore;
 use actors::time::{Clock, Random, Timestamp};
@@ -117,7 +117,7 @@ async fn make(data: &Path, users: &[UserId], life: Duration) -> anyhow::Result<V
 }
 
 fn usable(account: &Account) -> bool {
-    account.active
+    account.is_active()
 }
 
 /// A login whose refresh token nobody has.
@@ -131,6 +131,9 @@ fn login(identity: &Identity, now: Timestamp) -> Login {
         created_at: now,
         expires_at: identity.expires_at,
         ended_at: None,
+        used_at: now,
+        device: "".into(),
+        door: Door::default(),
     }
 }
 
@@ -141,15 +144,8 @@ mod tests {
     use super::*;
 
     fn ann() -> Account {
-        Account {
-            id: UserId::new(7).expect("valid"),
-            username: Username::new("ann").expect("valid"),
-            email: Email::new("ann@example.org").expect("valid"),
-            name: DisplayName::default(),
-            password: None,
-            active: true,
-            created_at: Timestamp(0),
-        }
+        let (username, email) = (Username::new("ann").expect("valid"), Email::new("ann@example.org").expect("valid"));
+        Account::new(UserId::new(7).expect("valid"), username, email, DisplayName::default(), None, Timestamp(0))
     }
 
     fn open(data: &Path) -> EmbeddedStore {

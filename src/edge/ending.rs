@@ -94,6 +94,20 @@ impl Ending {
             | Rejected::Taken { .. }
             | Rejected::NoSuchConversation
             | Rejected::NoSuchEntry { .. }
+            | Rejected::NotAMessage { .. }
+            | Rejected::MessageDeleted { .. }
+            | Rejected::NotTheAuthor
+            | Rejected::MessageFull { .. }
+            | Rejected::NoSuchMedia
+            | Rejected::Blocked { .. }
+            | Rejected::AlreadyFriends
+            | Rejected::AlreadyRequested { .. }
+            | Rejected::RelationExists
+            | Rejected::NoSuchRequest
+            | Rejected::NotFriends
+            | Rejected::TooManyRelations { .. }
+            | Rejected::InvitationNeeded
+            | Rejected::NoSuchLogin
             | Rejected::RoleTooLow
             | Rejected::OwnerCannotLeave
             | Rejected::NotAGroup

@@ -283,6 +283,20 @@ pub fn count_refused(doors: &Doors, rejected: &Rejected) {
         | Rejected::NoSuchUser
         | Rejected::NoSuchConversation
         | Rejected::NoSuchEntry { .. }
+        | Rejected::NotAMessage { .. }
+        | Rejected::MessageDeleted { .. }
+        | Rejected::NotTheAuthor
+        | Rejected::MessageFull { .. }
+        | Rejected::NoSuchMedia
+        | Rejected::Blocked { .. }
+        | Rejected::AlreadyFriends
+        | Rejected::AlreadyRequested { .. }
+        | Rejected::RelationExists
+        | Rejected::NoSuchRequest
+        | Rejected::NotFriends
+        | Rejected::TooManyRelations { .. }
+        | Rejected::InvitationNeeded
+        | Rejected::NoSuchLogin
         | Rejected::RoleTooLow
         | Rejected::OwnerCannotLeave
         | Rejected::NotAGroup

@@ -49,7 +49,7 @@ pub fn routes(doors: &Arc<Doors>, mut router: Router) -> Router {
         let answer = async move |request: Request| {
             let (mut response, spent) = match answer(&doors, row, route, request).await {
                 Ok(response) => (response, None),
-                Err(Refused { error, spent }) => (refused(&doors, &error), spent),
+                Err(Refused { error, spent }) => (refused(&doors, &error.of_op(row.op)), spent),
             };
             let spent = spent.filter(|(bucket, _)| route.paces.iter().any(|pace| pace.bucket == *bucket));
             say_rates(response.headers_mut(), policy.as_ref(), spent);
@@ -127,6 +127,10 @@ pub async fn ask(doors: &Arc<Doors>, identity: Identity, op: Op, place: Place) -
         Op::Query(query) => {
             doors.node.query(identity.user, query, reply);
             Rejected::Unavailable { after: LATE_AFTER }
+        }
+        Op::Manage(manage) => {
+            doors.node.manage(identity, manage, reply);
+            Rejected::Unknown
         }
         Op::Auth(_) | Op::AuthRefresh { .. } | Op::Beat { .. } | Op::OpenWith { .. } => return Err(Rejected::Internal), // no row has these
     };

@@ -292,17 +292,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     fn reply(&mut self, request: Option<u32>, answer: &Result<View, Rejected>) -> Vec<u8> {
         let Some(id) = request else { return Vec::new() }; // such an answer is dropped before the queue
         self.totals.replies += 1;
-        if let Some(index) = self.asked.iter().position(|asked| asked.id == id) {
+        let op = self.asked.iter().position(|asked| asked.id == id).map(|index| {
             let asked = self.asked.swap_remove(index);
-            let took = self.micros().wrapping_sub(asked.at);
-            self.doors.metrics.answered(OPS[usize::from(asked.op)], Duration::from_micros(took.into()));
+            let (op, took) = (OPS[usize::from(asked.op)], self.micros().wrapping_sub(asked.at));
+            self.doors.metrics.answered(op, Duration::from_micros(took.into()));
             if self.asked.is_empty() {
                 self.asked = Vec::new();
             }
-        }
+            op
+        });
         match answer {
             Ok(_) => render_reply(self.encoding, id, answer, ""),
-            Err(rejected) => self.refusal(Some(id), &WireError::from(rejected)),
+            Err(rejected) => self.refusal(Some(id), &WireError::from(rejected).of_op(op.unwrap_or_default())),
         }
     }
 
@@ -434,15 +435,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 }
             }
             Op::OpenWith { .. } => self.refuse(request.id, &WireError::new(Code::Internal))?, // decode resolves these
-            Op::Command(_) | Op::Query(_) => {
+            Op::Command(_) | Op::Query(_) | Op::Manage(_) => {
                 let session = Arc::clone(self.session());
-                let places = if matches!(request.op, Op::Query(_)) { QUERY_PLACES } else { 1 };
+                let places = if matches!(request.op, Op::Command(_)) { 1 } else { QUERY_PLACES };
                 let Some(permit) = session.admit(places) else { return Ok(Some(request)) };
                 let reply = Reply::to_session(&session, request.id, permit);
                 self.note(request.id, op);
                 match request.op {
                     Op::Command(command) => self.doors.node.command(&session, command, reply),
                     Op::Query(query) => self.doors.node.query(session.identity.user, query, reply),
+                    Op::Manage(manage) => self.doors.node.manage(session.identity, manage, reply),
                     Op::Auth(_) | Op::AuthRefresh { .. } | Op::Beat { .. } | Op::OpenWith { .. } => reply.settle(Err(Rejected::Internal)),
                 }
             }

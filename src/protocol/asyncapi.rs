@@ -6,9 +6,9 @@ use serde_json::{Map, Value, json};
 
 use crate::protocol::codec::SUBPROTOCOLS;
 use crate::protocol::schemas::{collect, object, reference, written};
-use crate::protocol::twin::shape::{Answer, Row};
+use crate::protocol::twin::shape::{Answer, Row, Rule};
 use crate::protocol::twin::table::TABLE;
-use crate::protocol::wire::{Beat, Bye, Entry, Expiring, Gap, Hello, OwnEntry, Presence, Problem, Receipts, Typing, Unread};
+use crate::protocol::wire::{Beat, Bye, Entry, Expiring, Gap, Hello, MembersMoved, OwnEntry, Presence, Problem, Receipts, RelationPush, Typing, Unread};
 
 const PROBLEM: Answer = Answer::of::<Problem<'static>>();
 
@@ -18,7 +18,9 @@ pub static PUSHED: &[(&str, &str, Answer)] = &[
     ("hello", "The first frame of every connection.", Answer::of::<Hello<'static>>()),
     ("hb", "The server is alive.", Answer::of::<Beat>()),
     ("entry", "An entry of a conversation of the user.", Answer::of::<Entry<'static>>()),
+    ("members", "Members of a large group came or went.", Answer::of::<MembersMoved>()),
     ("own", "An entry of the user's own log.", Answer::of::<OwnEntry>()),
+    ("relation", "What another user is to the own one has changed.", Answer::of::<RelationPush<'static>>()),
     ("receipts", "Other members have come further.", Answer::of::<Receipts>()),
     ("unread", "The user has read on another device.", Answer::of::<Unread>()),
     ("typing", "A member is writing.", Answer::of::<Typing>()),
@@ -109,12 +111,12 @@ fn number() -> Value {
 fn request(op: &str, rows: &[&Row]) -> Value {
     let mut forms: Vec<_> = Vec::new();
     for row in rows {
-        let form = object(row.fields.iter());
+        let form = object(row.fields.iter(), row.rule);
         if !forms.contains(&form) {
             forms.push(form);
         }
     }
-    let is_needed = rows.iter().all(|row| row.fields.iter().any(|field| field.needed));
+    let is_needed = rows.iter().all(|row| row.rule != Rule::Free || row.fields.iter().any(|field| field.needed));
     let d = if forms.len() > 1 { json!({"oneOf": forms}) } else { forms.pop().unwrap_or_default() };
     let mut request = envelope(json!({"id": number(), "op": {"const": op}, "d": d}), if is_needed { &["op", "d"] } else { &["op"] });
     request["additionalProperties"] = json!(false);

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use actors::account::AccountField;
+use actors::id::Seq;
 use actors::rejected::Rejected;
 use http::StatusCode;
 
@@ -54,6 +55,12 @@ pub enum Code {
     RoleTooLow,
     /// The owner cannot leave.
     OwnerCannotLeave,
+    /// A block stands between the two.
+    Blocked,
+    /// Somebody else wrote the message.
+    NotTheAuthor,
+    /// The user joins groups by invitation alone.
+    InvitationNeeded,
     /// The bytes are no request.
     Malformed,
     /// A field is not of the form that it must have.
@@ -68,18 +75,40 @@ pub enum Code {
     NotAGroup,
     /// The seq lies above the tail.
     AheadOfLog,
+    /// The entry is no message, or one that this cannot be done with.
+    NotAMessage,
     /// No such user.
     NoSuchUser,
     /// No such conversation, or the one who asks is no member.
     NoSuchConversation,
-    /// The message to be answered is not there.
+    /// The message that is named is not there.
     NoSuchEntry,
+    /// The message was deleted.
+    MessageDeleted,
+    /// There is no request to answer, or no relation to change.
+    NoSuchRequest,
+    /// The two are no friends.
+    NotFriends,
+    /// No such login.
+    NoSuchLogin,
     /// The username or address is taken.
     Taken,
     /// The group is full.
     GroupFull,
     /// The client key was used for another content.
     Conflict,
+    /// The two are friends already.
+    AlreadyFriends,
+    /// A request is open already.
+    AlreadyRequested,
+    /// There is a relation already.
+    RelationExists,
+    /// The message was edited, or has different reactions, as often as it may be.
+    MessageFull,
+    /// One of the two has as many relations as one may have.
+    TooManyRelations,
+    /// No such file, or the one who asks may not know of it.
+    NoSuchFile,
     /// Too often.
     RateLimited,
     /// The node is going away.
@@ -147,6 +176,18 @@ impl WireError {
     pub fn after(self, pause: Duration) -> Self {
         Self { after: Some(pause), ..self }
     }
+    /// The same refusal as this op meets it: what names a message has another name in each.
+    #[must_use]
+    pub fn of_op(self, op: &str) -> Self {
+        if self.code != Code::NoSuchEntry {
+            return self;
+        }
+        self.at(match op {
+            "msg.send" => "reply_to",
+            "msg.get" => "id",
+            _ => "seq",
+        })
+    }
     /// The pause in whole milliseconds, at least one.
     pub fn after_millis(&self) -> Option<u64> {
         self.after.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX).clamp(1, actors::id::NUMBER_MAX))
@@ -192,10 +233,33 @@ impl From<&Rejected> for WireError {
             Rejected::Taken { field } => Self::new(Code::Taken).at(account_field(*field).0),
             Rejected::NoSuchUser => Self::new(Code::NoSuchUser),
             Rejected::NoSuchConversation => Self::new(Code::NoSuchConversation),
-            Rejected::NoSuchEntry { seq } => {
-                Self::with(Code::NoSuchEntry, format!("there is no message to answer at seq {}", seq.get())).at("reply_to")
-            }
+            Rejected::NoSuchEntry { seq } if *seq == Seq::ZERO => Self::new(Code::NoSuchEntry),
+            Rejected::NoSuchEntry { seq } => Self::with(Code::NoSuchEntry, format!("there is no message at seq {}", seq.get())),
             Rejected::RoleTooLow => Self::new(Code::RoleTooLow),
+            // Never whose: who is blocked is not told so, and who blocks knows.
+            Rejected::Blocked { .. } => Self::new(Code::Blocked),
+            Rejected::NotTheAuthor => Self::new(Code::NotTheAuthor).at("seq"),
+            Rejected::InvitationNeeded => Self::new(Code::InvitationNeeded).at("members"),
+            Rejected::NotAMessage { seq } => {
+                let message = format!("at seq {} there is no message that this can be done with", seq.get());
+                Self::with(Code::NotAMessage, message).at("seq")
+            }
+            Rejected::MessageDeleted { seq } => {
+                Self::with(Code::MessageDeleted, format!("the message at seq {} was deleted", seq.get())).at("seq")
+            }
+            Rejected::NoSuchMedia => Self::new(Code::NoSuchFile),
+            Rejected::NoSuchRequest => Self::new(Code::NoSuchRequest).at("user"),
+            Rejected::NotFriends => Self::new(Code::NotFriends).at("user"),
+            Rejected::NoSuchLogin => Self::new(Code::NoSuchLogin).at("login"),
+            Rejected::AlreadyFriends => Self::new(Code::AlreadyFriends).at("user"),
+            Rejected::AlreadyRequested { from } => {
+                Self::with(Code::AlreadyRequested, format!("user {} has asked already", from.get())).at("user")
+            }
+            Rejected::RelationExists => Self::new(Code::RelationExists).at("user"),
+            Rejected::MessageFull { what, max } => Self::with(Code::MessageFull, format!("at most {max} {what}")).at("seq"),
+            Rejected::TooManyRelations { max } => {
+                Self::with(Code::TooManyRelations, format!("a user has at most {max} relations")).at("user")
+            }
             Rejected::OwnerCannotLeave => Self::new(Code::OwnerCannotLeave),
             Rejected::NotAGroup => Self::new(Code::NotAGroup).at("conv"),
             Rejected::GroupFull { max } => Self::with(Code::GroupFull, format!("a group has at most {max} members")).at("members"),

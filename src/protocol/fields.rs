@@ -7,7 +7,8 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use actors::content::{ClientKey, InvalidText};
-use actors::id::{ConversationId, Incarnation, NUMBER_MAX, Seq, UserId};
+use actors::id::{ConversationId, Incarnation, LoginId, MessageId, NUMBER_MAX, Seq, UserId};
+use actors::media::MediaId;
 
 use crate::protocol::codec::shortened;
 use crate::protocol::error::WireError;
@@ -22,6 +23,7 @@ pub struct Fields<'v> {
 const MISSING: &str = "is missing";
 const NOT_WHOLE: &str = "must be a whole number from 0 to 2^53 - 1";
 const NOT_USER: &str = "must be a user's number, from 1 to 2^53 - 1";
+const NOT_HEX: &str = "must be 32 hex digits, in lower case";
 const NOT_CONVERSATION: &str = "must be a conversation's id such as \"d7-9\" (smaller number first) or \"g12\"";
 
 impl<'v> Fields<'v> {
@@ -47,6 +49,11 @@ impl<'v> Fields<'v> {
 
     /// Ends the reading: whatever is left was not asked for.
     pub fn end(self) -> Result<(), WireError> {
+        self.nothing_left()
+    }
+
+    /// Refuses whatever is left, where it explains better what is wrong than what is missing.
+    pub fn nothing_left(&self) -> Result<(), WireError> {
         match self.left.first() {
             None => Ok(()),
             Some((name, _)) => Err(WireError::validation(format!("{}{}", self.prefix, shortened(name)), "is not a field of this request")),
@@ -120,6 +127,73 @@ impl<'v> Fields<'v> {
         }
     }
 
+    /// A seq that must be there, and that an entry can have.
+    pub fn needed_seq(&mut self, name: &'static str) -> Result<Seq, WireError> {
+        let seq = self.seq(name)?;
+        self.needed(name, seq)
+    }
+
+    /// Yes or no.
+    pub fn flag(&mut self, name: &'static str) -> Result<Option<bool>, WireError> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(flag)),
+            Some(_) => Err(self.wrong(name, "must be true or false")),
+        }
+    }
+
+    /// What one of these words stands for.
+    pub fn word<T, const N: usize>(&mut self, name: &'static str, words: [(&'static str, T); N]) -> Result<Option<T>, WireError> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let known = words.each_ref().map(|(word, _)| *word).join(", ");
+        let found = words.into_iter().find(|(word, _)| *word == text).map(|(_, meant)| meant);
+        let unknown = || WireError { message: format!("must be one of {known}").into(), ..self.wrong(name, "") };
+        found.ok_or_else(unknown).map(Some)
+    }
+
+    /// A message's number.
+    pub fn message(&mut self, name: &'static str) -> Result<Option<MessageId>, WireError> {
+        let Some(number) = self.number(name)? else { return Ok(None) };
+        MessageId::new(number).ok().map(Some).ok_or_else(|| self.wrong(name, "must be a message's number, from 1 to 2^53 - 1"))
+    }
+
+    /// A login's name.
+    pub fn login(&mut self, name: &'static str) -> Result<Option<LoginId>, WireError> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        hex(&text).map(|number| Some(LoginId(number))).ok_or_else(|| self.wrong(name, NOT_HEX))
+    }
+
+    /// A file to be the picture, or the empty text for none.
+    pub fn picture(&mut self, name: &'static str) -> Result<Option<Option<MediaId>>, WireError> {
+        match self.text(name)? {
+            None => Ok(None),
+            Some(text) if text.is_empty() => Ok(Some(None)),
+            Some(text) => hex(&text).map(|number| Some(Some(MediaId(number)))).ok_or_else(|| self.wrong(name, NOT_HEX)),
+        }
+    }
+
+    /// A list of files' names, without doubles, in the order given.
+    pub fn media_list(&mut self, name: &'static str) -> Result<Option<Vec<MediaId>>, WireError> {
+        let read = |item: &Value<'_>| match item {
+            Value::Text(text) => hex(text).map(MediaId),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Unsafe
+            | Value::Float(_)
+            | Value::Bytes(_)
+            | Value::List(_)
+            | Value::Map(_) => None,
+        };
+        self.distinct(name, ["must be a list of files' names", NOT_HEX], read)
+    }
+
+    /// A user's number that must be there.
+    pub fn needed_user(&mut self, name: &'static str) -> Result<UserId, WireError> {
+        let user = self.user(name)?;
+        self.needed(name, user)
+    }
+
     /// A user's number.
     pub fn user(&mut self, name: &'static str) -> Result<Option<UserId>, WireError> {
         match self.value(name) {
@@ -130,20 +204,31 @@ impl<'v> Fields<'v> {
 
     /// A list of users' numbers, without doubles, in the order given.
     pub fn users(&mut self, name: &'static str) -> Result<Option<Vec<UserId>>, WireError> {
+        self.distinct(name, ["must be a list of users' numbers", NOT_USER], user)
+    }
+
+    /// A list without doubles, in the order given; `why` is what is wrong with a value that is no list, and with an item.
+    fn distinct<T: Copy + Ord>(
+        &mut self,
+        name: &'static str,
+        why: [&'static str; 2],
+        read: impl Fn(&Value<'_>) -> Option<T>,
+    ) -> Result<Option<Vec<T>>, WireError> {
+        let [no_list, no_item] = why;
         let items = match self.value(name) {
             None => return Ok(None),
             Some(Value::List(items)) => items,
-            Some(_) => return Err(self.wrong(name, "must be a list of users' numbers")),
+            Some(_) => return Err(self.wrong(name, no_list)),
         };
         let mut seen = BTreeSet::new();
-        let mut users = Vec::with_capacity(items.len());
+        let mut list = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
-            let user = user(item).ok_or_else(|| WireError::validation(format!("{}{name}[{index}]", self.prefix), NOT_USER))?;
-            if seen.insert(user) {
-                users.push(user);
+            let item = read(item).ok_or_else(|| WireError::validation(format!("{}{name}[{index}]", self.prefix), no_item))?;
+            if seen.insert(item) {
+                list.push(item);
             }
         }
-        Ok(Some(users))
+        Ok(Some(list))
     }
 
     /// A conversation's id, if it is there.
@@ -192,6 +277,12 @@ pub fn whole(value: &Value<'_>) -> Option<u64> {
 /// A seq of a number that [`whole`] has read.
 fn seq(number: u64) -> Seq {
     Seq::new(number.min(NUMBER_MAX)).expect("it is within the range of seqs")
+}
+
+/// A number as 32 hex digits.
+fn hex(text: &str) -> Option<u128> {
+    let plain = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    plain.then(|| u128::from_str_radix(text, 16).ok()).flatten()
 }
 
 fn user(value: &Value<'_>) -> Option<UserId> {

@@ -6,15 +6,16 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value, json};
 
 use crate::protocol::registry::{REGISTRY, Retry};
-use crate::protocol::rest::{JSON, MeBody, PROBLEM_JSON, ProblemBody, TokensBody};
+use crate::protocol::rest::{JSON, PROBLEM_JSON, ProblemBody, TokensBody};
 use crate::protocol::routes::{Endpoint, Needs, Route as PlainRoute, routes};
 use crate::protocol::schemas::{Place, collect, object, of, reference, written};
 use crate::protocol::sse;
-use crate::protocol::twin::shape::{Answer, Field, KEY, Kind, Route, Row, may, need};
+use crate::protocol::twin::shape::{Answer, Field, KEY, Kind, Route, Row, Rule, may, need};
 use crate::protocol::twin::table::TABLE;
+use crate::protocol::wire::Account;
 
 const TOKENS: Answer = Answer::of::<TokensBody<'static>>();
-const ME: Answer = Answer::of::<MeBody<'static>>();
+const ME: Answer = Answer::of::<Account<'static>>();
 const PROBLEM: Answer = Answer::of::<ProblemBody<'static>>();
 
 const PASSWORD: Field = need("password", Kind::Text(8, 1_024));
@@ -115,7 +116,7 @@ fn plain(route: &PlainRoute) -> Value {
         Needs::Bearer => json!([{"bearer": []}]),
     };
     if !body.is_empty() {
-        operation["requestBody"] = body_of(object(body.iter()), true);
+        operation["requestBody"] = body_of(object(body.iter(), Rule::Free), true);
     }
     let content = match said {
         Said::Json(answer) => Some(json!({JSON: {"schema": reference(&answer)}})),
@@ -142,8 +143,8 @@ fn twin(row: &Row, route: &Route) -> Value {
     if route.verb.has_body() && row.beyond_path().next().is_some() {
         // The key may come in the header instead.
         let fields: Vec<_> = row.beyond_path().map(|field| Field { needed: field.needed && field.name != KEY, ..*field }).collect();
-        let needed = fields.iter().any(|field| field.needed);
-        operation["requestBody"] = body_of(object(fields.iter()), needed);
+        let needed = row.rule != Rule::Free || fields.iter().any(|field| field.needed);
+        operation["requestBody"] = body_of(object(fields.iter(), row.rule), needed);
     }
     let content = (route.status != 204).then(|| json!({JSON: {"schema": reference(&row.answer)}}));
     operation["responses"] = responses(route.status, content, !route.paces.is_empty());

@@ -17,7 +17,7 @@ use crate::protocol::error::{Code, WireError, account_field};
 use crate::protocol::fields::Fields;
 use crate::protocol::json;
 use crate::protocol::value::Value;
-use crate::protocol::wire::{User, millis};
+use crate::protocol::wire::{self, User, millis};
 
 /// The media type of answers.
 pub const JSON: &str = "application/json";
@@ -137,23 +137,8 @@ pub fn tokens(tokens: &Tokens) -> Vec<u8> {
 }
 
 /// The own account.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Me)]
-pub struct MeBody<'a> {
-    id: u64,
-    username: &'a str,
-    name: &'a str,
-    email: &'a str,
-}
-
-/// The own account.
 pub fn me(account: &Account) -> Vec<u8> {
-    Encoding::Json.encode(&MeBody {
-        id: account.id.get(),
-        username: account.username.as_str(),
-        name: account.name.as_str(),
-        email: account.email.as_str(),
-    })
+    Encoding::Json.encode(&wire::Account::from(account))
 }
 
 /// A refusal (RFC 9457).

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use actors::id::NUMBER_MAX;
 use serde_json::{Map, Value, json};
 
-use crate::protocol::twin::shape::{Answer, Field, Kind};
+use crate::protocol::twin::shape::{Answer, Field, Kind, Rule};
 
 const CONV_PATTERN: &str = "(d[1-9][0-9]*-[1-9][0-9]*|g[1-9][0-9]*)";
 
@@ -29,6 +29,8 @@ pub fn of(kind: Kind, place: Place) -> Value {
         (Kind::Number(min, max), _) => json!({"type": "integer", "minimum": min, "maximum": max}),
         (Kind::Flag, _) => json!({"type": "boolean"}),
         (Kind::Word(words), _) => json!({"type": "string", "enum": words}),
+        (Kind::Hex, _) => json!({"type": "string", "pattern": "^[0-9a-f]{32}$"}),
+        (Kind::Picture, _) => json!({"type": "string", "pattern": "^([0-9a-f]{32})?$"}),
         (Kind::Conv, _) => conv(),
         (Kind::User, _) => user(),
         (Kind::List(item), _) => json!({"type": "array", "items": of(*item, place)}),
@@ -38,7 +40,7 @@ pub fn of(kind: Kind, place: Place) -> Value {
         (Kind::Cursors, Place::Parameter) => {
             json!({"type": "array", "items": {"type": "string", "pattern": format!("^{CONV_PATTERN}\\.[0-9]+\\.[0-9]+$")}, "description": "`conv.inc.seq`, separated by commas"})
         }
-        (Kind::Object(fields), _) => object(fields.iter()),
+        (Kind::Object(fields), _) => object(fields.iter(), Rule::Free),
         (Kind::Any, _) => json!({}),
     }
 }
@@ -48,7 +50,7 @@ fn tuple(items: Vec<Value>) -> Value {
 }
 
 /// An object with these fields and no others. A field that may be left out may be null as well.
-pub fn object<'f>(fields: impl Iterator<Item = &'f Field>) -> Value {
+pub fn object<'f>(fields: impl Iterator<Item = &'f Field>, rule: Rule) -> Value {
     let (mut properties, mut required) = (Map::new(), Vec::new());
     for field in fields {
         let schema = of(field.kind, Place::Json);
@@ -57,7 +59,12 @@ pub fn object<'f>(fields: impl Iterator<Item = &'f Field>) -> Value {
             required.push(field.name);
         }
     }
-    json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+    let least = required.len().saturating_add(1);
+    let mut schema = json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false});
+    if rule != Rule::Free {
+        schema["minProperties"] = json!(least);
+    }
+    schema
 }
 
 fn or_null(mut schema: Value) -> Value {

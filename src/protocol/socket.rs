@@ -10,8 +10,9 @@ use actors::id::{LogId, Seq, SessionId};
 use actors::limits::{Limit, Limits};
 use actors::outbound::CloseReason;
 use actors::rejected::Rejected;
+use actors::relation::BondChange;
 use actors::time::Timestamp;
-use actors::view::{SyncView, UserView, View};
+use actors::view::{PresenceView, UserView, View};
 use serde::Serialize;
 
 use crate::protocol::close;
@@ -20,7 +21,26 @@ use crate::protocol::error::WireError;
 use crate::protocol::wire::{self, Push, millis};
 
 /// What this server can, by name; a name is never taken back within version 1.
-pub const FEATURES: &[&str] = &["direct", "groups", "receipts", "unread", "typing", "presence", "sync"];
+pub const FEATURES: &[&str] = &[
+    "direct",
+    "groups",
+    "receipts",
+    "unread",
+    "typing",
+    "presence",
+    "sync",
+    "accounts",
+    "search",
+    "relations",
+    "roles",
+    "invitations",
+    "edits",
+    "reactions",
+    "forwards",
+    "attachments",
+    "preferences",
+    "notices",
+];
 
 /// What `hello` says of this server and this connection.
 #[derive(Debug, Clone, Copy)]
@@ -73,60 +93,64 @@ fn render_view(encoding: Encoding, id: Option<u32>, view: &View) -> Vec<u8> {
     match view {
         View::Appended(appended) => ok(encoding, id, wire::Stored::from(appended)),
         View::Marked { seq, unread } => ok(encoding, id, wire::Marked { seq: seq.get(), unread: *unread }),
-        View::Watching(users) => ok(encoding, id, wire::Watching { users: users.iter().map(Into::into).collect() }),
+        View::Watching(users) | View::Presence(users) => ok(encoding, id, wire::Watching { users: users.iter().map(Into::into).collect() }),
         View::Done => ok(encoding, id, wire::Empty {}),
         View::User(user) => ok(encoding, id, wire::User::from(user)),
+        View::Users(users) => ok(encoding, id, wire::Users { users: users.iter().map(Into::into).collect() }),
+        View::Bond(bond, change) => ok(encoding, id, wire::Relation::new(bond, *change)),
+        View::Bonds { page, total, cursor } => {
+            let relations = page.iter().map(|bond| wire::Relation::new(bond, BondChange::None)).collect();
+            ok(encoding, id, wire::Relations { relations, total: *total, cursor: cursor.as_deref() })
+        }
         View::Conversation(view) => ok(encoding, id, wire::Conversation::from(view.as_ref())),
         View::Conversations { page, cursor } => {
             ok(encoding, id, wire::Conversations { convs: page.iter().map(Into::into).collect(), cursor: cursor.as_deref() })
         }
+        View::Preferences(conversation, preferences) => ok(encoding, id, wire::Prefs::new(*conversation, preferences)),
         View::Members { page, more } => ok(encoding, id, wire::Members { members: page.iter().map(Into::into).collect(), more: *more }),
-        View::History(history) => {
-            let entry = |entry| wire::Entry::new(history.conversation, history.tail.incarnation, entry);
-            let page = wire::History {
-                conv: history.conversation,
-                inc: history.tail.incarnation.0,
-                tail: history.tail.seq.get(),
-                entries: history.entries.iter().map(|shared| entry(shared.as_ref())).collect(),
-                more: history.more,
-            };
-            ok(encoding, id, page)
+        View::Invitations { page, more } => {
+            ok(encoding, id, wire::Invitations { invitations: page.iter().map(Into::into).collect(), more: *more })
         }
-        View::Sync(sync) => ok(encoding, id, synced(sync)),
-    }
-}
-
-fn synced(sync: &SyncView) -> wire::Sync<'_> {
-    let (cursor, resumed) = &sync.user;
-    let conversations = sync.conversations.iter();
-    wire::Sync {
-        user: wire::OwnResumed::new(*cursor, resumed),
-        convs: conversations.map(|(conv, cursor, resumed)| wire::ConversationResumed::new(*conv, *cursor, resumed)).collect(),
-        appeared: sync.appeared.iter().map(Into::into).collect(),
+        View::History(history) => ok(encoding, id, wire::History::from(history)),
+        View::Message(conversation, cursor, shown) => ok(encoding, id, wire::Entry::shown(*conversation, cursor.incarnation, shown)),
+        View::ReadBy { page, more } => ok(encoding, id, wire::ReadBy { users: page.iter().map(Into::into).collect(), more: *more }),
+        View::Reactions { page, more } => ok(encoding, id, wire::Reactions { users: page.iter().map(Into::into).collect(), more: *more }),
+        View::Unread { messages, conversations } => ok(encoding, id, wire::UnreadTotal { unread: *messages, unread_convs: *conversations }),
+        View::Notices(notices) => ok(encoding, id, wire::Notices::from(notices)),
+        View::Account(account) => ok(encoding, id, wire::Account::from(account.as_ref())),
+        View::Logins(logins) => ok(encoding, id, wire::Logins { logins: logins.iter().map(Into::into).collect() }),
+        View::Sync(sync) => ok(encoding, id, wire::Sync::from(sync)),
     }
 }
 
 /// An event. `limits` says for how long a typing signal holds.
 pub fn render_event(encoding: Encoding, event: &Event, limits: &Limits) -> Vec<u8> {
     match event {
-        Event::Entry { conversation, incarnation, entry } => push(encoding, "entry", wire::Entry::new(*conversation, *incarnation, entry)),
+        Event::Entry { conversation, incarnation, entry, scene: _ } => {
+            push(encoding, "entry", wire::Entry::new(*conversation, *incarnation, entry))
+        }
+        Event::Members { conversation, incarnation, from, to, members } => {
+            let (from, to) = (from.get(), to.get());
+            push(encoding, "members", wire::MembersMoved { conv: *conversation, inc: incarnation.0, from, to, members: *members })
+        }
+        Event::Bond { by, change, bond, people, door: _ } => {
+            push(encoding, "relation", wire::RelationPush::new(*by, *change, bond, people.as_deref()))
+        }
         Event::Own { incarnation, entry } => push(encoding, "own", wire::OwnEntry::new(*incarnation, entry)),
         Event::Receipts { conversation, marks, more } => {
-            let receipt = |(user, marks): &(actors::id::UserId, actors::store::Marks)| wire::Receipt {
-                user: user.get(),
-                delivered: marks.delivered.seq.get(),
-                read: marks.read.seq.get(),
-            };
-            push(encoding, "receipts", wire::Receipts { conv: *conversation, marks: marks.iter().map(receipt).collect(), more: *more })
+            push(encoding, "receipts", wire::Receipts { conv: *conversation, marks: marks.iter().map(Into::into).collect(), more: *more })
         }
-        Event::Unread { conversation, read, unread, count } => {
-            push(encoding, "unread", wire::Unread { conv: *conversation, read: read.get(), unread: *unread, count: count.0 })
+        Event::Unread { conversation, read, unread, count, total } => {
+            let words = wire::Unread { conv: *conversation, read: read.get(), unread: *unread, count: count.0, total: *total };
+            push(encoding, "unread", words)
         }
         Event::Typing { conversation, user } => {
             let hold_ms = millis(limits.time(Limit::TypingHold));
             push(encoding, "typing", wire::Typing { conv: *conversation, user: user.get(), hold_ms })
         }
-        Event::Presence { user, online } => push(encoding, "presence", wire::Presence { user: user.get(), online: *online }),
+        Event::Presence { user, online, last_seen } => {
+            push(encoding, "presence", wire::Presence::from(&PresenceView { user: *user, online: *online, last_seen: *last_seen }))
+        }
     }
 }
 

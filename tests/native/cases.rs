@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actors::account::{Account, AccountField, DisplayName, Email, Username};
+use actors::account::{Account, AccountField, DisplayName, Email, Standing, Username};
 use actors::command::{Command, Cursor, MarkKind, Query, Span};
-use actors::content::{ClientKey, Content, GroupName, Opaque};
-use actors::entry::{Act, Entry, GroupRow, Membership, Role};
+use actors::content::{AboutText, ClientKey, Content, GroupName, Opaque};
+use actors::entry::{Act, Entry, GroupRow, Membership, Preferences, Role};
 use actors::event::Event;
 use actors::id::{ConversationId, Incarnation, LogId, MessageId, Pos, Seq, SessionId, UserId};
 use actors::limits::Limits;
+use actors::media::MediaId;
 use actors::outbound::CloseReason;
 use actors::rejected::Rejected;
+use actors::relation::Bond;
 use actors::store::{Mark, Marks};
 use actors::time::Timestamp;
 use actors::view::{
@@ -25,6 +27,7 @@ use parlance::protocol::{rest, socket};
 
 use crate::native::requests::envelope;
 use crate::native::tree::{Tree, int, ints, map, text};
+use crate::wider;
 
 /// What a vector proves.
 pub(crate) enum Proof {
@@ -48,30 +51,33 @@ pub(crate) struct Case {
 
 /// Every example, in the order of the documentation.
 pub(crate) fn all() -> Vec<Case> {
-    [requests(), refused_fields(), refused_frames(), replies(), pushes(), errors(), http()].into_iter().flatten().collect()
+    let [wider_requests, wider_refused, wider_replies, wider_pushes] = wider::all();
+    let requests = [requests(), wider_requests, refused_fields(), wider_refused, refused_frames()];
+    let said = [replies(), wider_replies, pushes(), wider_pushes, errors(), http()];
+    requests.into_iter().chain(said).flatten().collect()
 }
 
-fn user(number: u64) -> UserId {
+pub(crate) fn user(number: u64) -> UserId {
     UserId::new(number).expect("valid")
 }
 
-fn seq(value: u64) -> Seq {
+pub(crate) fn seq(value: u64) -> Seq {
     Seq::new(value).expect("valid")
 }
 
-fn direct() -> ConversationId {
+pub(crate) fn direct() -> ConversationId {
     "d7-9".parse().expect("valid")
 }
 
-fn group() -> ConversationId {
+pub(crate) fn group() -> ConversationId {
     "g12".parse().expect("valid")
 }
 
-fn key(text: &str) -> ClientKey {
+pub(crate) fn key(text: &str) -> ClientKey {
     ClientKey::new(text).expect("valid")
 }
 
-fn cursor(incarnation: u64, at: u64) -> Cursor {
+pub(crate) fn cursor(incarnation: u64, at: u64) -> Cursor {
     Cursor { incarnation: Incarnation(incarnation), seq: seq(at) }
 }
 
@@ -86,12 +92,12 @@ fn sample_data() -> Opaque {
     Opaque(tree.msgpack().into())
 }
 
-fn hello_there() -> Content {
+pub(crate) fn hello_there() -> Content {
     Content { text: "Hello, Ben 👋".into(), ..Content::default() }
 }
 
 fn with_everything() -> Content {
-    Content { text: "look".into(), data: Some(sample_data()), reply_to: Some(seq(40)), mentions: vec![user(9)] }
+    Content { text: "look".into(), data: Some(sample_data()), reply_to: Some(seq(40)), mentions: vec![user(9)], ..Content::default() }
 }
 
 fn requests() -> Vec<Case> {
@@ -126,34 +132,44 @@ fn requests() -> Vec<Case> {
                 client_key: key("b7f1-0002"),
                 name: GroupName::new("Rowing").expect("valid"),
                 members: vec![user(9), user(11)],
+                open: false,
             },
         ),
         change("group.add", Command::AddMembers { conversation: group(), client_key: key("b7f1-0003"), members: vec![user(15)] }),
         change("group.remove", Command::RemoveMember { conversation: group(), client_key: key("b7f1-0004"), member: user(11) }),
         ask("group.members", Query::Members { conversation: group(), after: Some(user(9)), limit: Some(100) }),
-        change("msg.send", Command::Post { conversation, client_key: client_key.clone(), content: hello_there() }),
-        change("msg.send with everything", Command::Post { conversation, client_key: key("b7f1-0005"), content: with_everything() }),
+        change("msg.send", Command::Post { conversation, client_key: client_key.clone(), content: hello_there(), media: vec![] }),
+        change(
+            "msg.send with everything",
+            Command::Post {
+                conversation,
+                client_key: key("b7f1-0005"),
+                content: with_everything(),
+                media: vec![MediaId(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef)],
+            },
+        ),
         ask("msg.history", history(Span::Newest, Some(50))),
         ask("msg.history before", history(Span::Before(seq(41)), Some(50))),
         ask("msg.history after", history(Span::After(seq(41)), None)),
-        change("read", Command::Mark { conversation, mark: MarkKind::Read, seq: seq(42) }),
-        change("delivered", Command::Mark { conversation, mark: MarkKind::Delivered, seq: seq(42) }),
+        change("read", Command::Mark { conversation, mark: MarkKind::Read, seq: seq(42), private: false }),
+        change("delivered", Command::Mark { conversation, mark: MarkKind::Delivered, seq: seq(42), private: false }),
         change("typing", Command::Type { conversation }),
         change("presence.watch", Command::Watch { users: vec![user(9), user(11)] }),
         ask(
             "sync",
             Query::Sync { user: Some(cursor(3_141, 6)), conversations: vec![(direct(), cursor(2_718, 40)), (group(), cursor(1_618, 3))] },
         ),
-        ask("presence.get", Query::Presence { users: vec![user(9), user(11)] }),
     ];
-    let numbered = ops.into_iter().zip(1..).map(|((name, op), id)| {
-        // An ephemeral op asks for no reply.
-        let request = Request { id: (name != "typing").then_some(id), op };
-        let tree = envelope(&request);
-        let proof = Proof::Takes(Box::new(request));
-        Case { name: name.to_owned(), kind: "request", json: tree.json(), msgpack: Some(tree.msgpack()), proof }
-    });
-    numbered.collect()
+    ops.into_iter().zip(1..).map(|((name, op), id)| taken(name, id, op)).collect()
+}
+
+/// A request that the server takes.
+pub(crate) fn taken(name: &str, id: u32, op: Op) -> Case {
+    // An ephemeral op asks for no reply.
+    let request = Request { id: (name != "typing").then_some(id), op };
+    let tree = envelope(&request);
+    let proof = Proof::Takes(Box::new(request));
+    Case { name: name.to_owned(), kind: "request", json: tree.json(), msgpack: Some(tree.msgpack()), proof }
 }
 
 /// Requests that can be read, each with one field that is not as it must be.
@@ -227,17 +243,17 @@ fn refused_frames() -> Vec<Case> {
     cases
 }
 
-fn refusal(name: &str, [json, msgpack]: [Vec<u8>; 2], outcome: (Option<u32>, Code, Option<&'static str>)) -> Case {
+pub(crate) fn refusal(name: &str, [json, msgpack]: [Vec<u8>; 2], outcome: (Option<u32>, Code, Option<&'static str>)) -> Case {
     let proof = Proof::Refuses(outcome.0, outcome.1, outcome.2);
     Case { name: format!("refused: {name}"), kind: "refused", json, msgpack: Some(msgpack), proof }
 }
 
-fn says(name: impl Into<String>, kind: &'static str, render: impl Fn(Encoding) -> Vec<u8>) -> Case {
+pub(crate) fn says(name: impl Into<String>, kind: &'static str, render: impl Fn(Encoding) -> Vec<u8>) -> Case {
     let (json, msgpack) = (render(Encoding::Json), Some(render(Encoding::MessagePack)));
     Case { name: name.into(), kind, json, msgpack, proof: Proof::Says }
 }
 
-fn entry(at: u64, author: u64, client_key: &str, act: Act) -> Arc<Entry> {
+pub(crate) fn entry(at: u64, author: u64, client_key: &str, act: Act) -> Arc<Entry> {
     Arc::new(Entry {
         seq: seq(at),
         pos: Pos(at - 1),
@@ -249,20 +265,31 @@ fn entry(at: u64, author: u64, client_key: &str, act: Act) -> Arc<Entry> {
     })
 }
 
-fn marks(delivered: u64, read: u64) -> Marks {
+pub(crate) fn marks(delivered: u64, read: u64) -> Marks {
     let mark = |at| Mark { seq: seq(at), ..Mark::default() };
     Marks { delivered: mark(delivered), read: mark(read), badge: Pos(0) }
 }
 
-fn ann() -> UserView {
+pub(crate) fn ann() -> UserView {
     person(7, "ann", "Ann")
 }
 
-fn person(id: u64, username: &str, name: &str) -> UserView {
-    UserView { id: user(id), username: Username::new(username).expect("valid"), name: DisplayName::new(name).expect("valid") }
+pub(crate) fn person(id: u64, username: &str, name: &str) -> UserView {
+    UserView {
+        id: user(id),
+        username: Username::new(username).expect("valid"),
+        name: DisplayName::new(name).expect("valid"),
+        first_name: DisplayName::default(),
+        last_name: DisplayName::default(),
+        about: AboutText::default(),
+        picture: None,
+        email: Email::new("hidden@example.org").expect("valid"),
+        standing: Standing::Active,
+        created_at: Timestamp(0),
+    }
 }
 
-fn conversation_views() -> [ConversationView; 2] {
+pub(crate) fn conversation_views() -> [ConversationView; 2] {
     let message = entry(42, 7, "b7f1-0001", Act::Message(hello_there()));
     [
         ConversationView {
@@ -272,8 +299,14 @@ fn conversation_views() -> [ConversationView; 2] {
             last_at: message.at,
             marks: marks(42, 42),
             unread: 0,
-            last: Some(message),
-            about: About::Direct { peer: Some(person(9, "ben", "Ben")), peer_marks: marks(41, 40) },
+            last: Some(message.into()),
+            preferences: Preferences::default(),
+            about: About::Direct {
+                peer: Some(person(9, "ben", "Ben")),
+                peer_marks: marks(41, 40),
+                bond: Bond::new(actors::id::Pair::new(user(7), user(9)).expect("two users")),
+                number: None,
+            },
         },
         ConversationView {
             id: group(),
@@ -283,8 +316,17 @@ fn conversation_views() -> [ConversationView; 2] {
             marks: marks(0, 0),
             unread: 0,
             last: None,
+            preferences: Preferences::default(),
             about: About::Group {
-                group: GroupRow { name: GroupName::new("Rowing").expect("valid"), members: 3, created_at: Timestamp(0) },
+                group: GroupRow {
+                    name: GroupName::new("Rowing").expect("valid"),
+                    members: 3,
+                    created_at: Timestamp(0),
+                    about: AboutText::default(),
+                    picture: None,
+                    open: false,
+                    updated_at: Timestamp(0),
+                },
                 role: Role::Owner,
             },
         },
@@ -307,9 +349,9 @@ fn replies() -> Vec<Case> {
     let message = entry(42, 7, "b7f1-0001", Act::Message(hello_there()));
     let appeared = entry(7, 7, "appeared-g20", Act::Appeared { conversation: "g20".parse().expect("valid") });
     let sync = SyncView {
-        user: (cursor(3_141, 7), Resumed::Complete(vec![appeared])),
+        user: (cursor(3_141, 7), Resumed::Complete(vec![appeared.into()])),
         conversations: vec![
-            (direct(), cursor(2_718, 42), Resumed::Complete(vec![Arc::clone(&message)])),
+            (direct(), cursor(2_718, 42), Resumed::Complete(vec![Arc::clone(&message).into()])),
             (group(), cursor(1_618, 900), Resumed::Gap { from: seq(4), to: seq(900) }),
             ("g13".parse().expect("valid"), cursor(99, 8), Resumed::Reset(ResetReason::Incarnation)),
             ("g14".parse().expect("valid"), cursor(98, 8), Resumed::Reset(ResetReason::Ahead)),
@@ -326,7 +368,10 @@ fn replies() -> Vec<Case> {
         (
             "whom one watches",
             21,
-            View::Watching(vec![PresenceView { user: user(9), online: true }, PresenceView { user: user(11), online: false }]),
+            View::Watching(vec![
+                PresenceView { user: user(9), online: true, last_seen: None },
+                PresenceView { user: user(11), online: false, last_seen: None },
+            ]),
         ),
         ("nothing but success", 3, View::Done),
         ("a user", 4, View::User(person(9, "ben", "Ben"))),
@@ -334,7 +379,17 @@ fn replies() -> Vec<Case> {
         ("a group", 6, View::Conversation(Box::new(group_view.clone()))),
         ("conversations", 8, View::Conversations { page: vec![direct_view, group_view], cursor: Some("MTc3".to_owned()) }),
         ("members", 12, View::Members { page: vec![membership(11, Role::Member, 1), membership(15, Role::Admin, 2)], more: false }),
-        ("history", 15, View::History(HistoryView { conversation: direct(), tail: cursor(2_718, 42), entries: vec![message], more: true })),
+        (
+            "history",
+            15,
+            View::History(HistoryView {
+                conversation: direct(),
+                tail: cursor(2_718, 42),
+                entries: vec![message.into()],
+                floor: Seq::ZERO,
+                more: true,
+            }),
+        ),
         ("sync", 22, View::Sync(sync)),
     ];
     let (session, left) = (SessionId(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef), Duration::from_mins(15));
@@ -349,24 +404,32 @@ fn replies() -> Vec<Case> {
     cases
 }
 
+/// An entry of a conversation, as a push.
+pub(crate) fn in_log(conversation: ConversationId, act: Act) -> Event {
+    Event::Entry { conversation, incarnation: Incarnation(2_718), entry: entry(42, 7, "b7f1-0001", act), scene: None }
+}
+
+/// An entry of a user's own log, as a push.
+pub(crate) fn in_own_log(act: Act) -> Event {
+    Event::Own { incarnation: Incarnation(3_141), entry: entry(7, 7, "appeared-g12", act) }
+}
+
 fn pushes() -> Vec<Case> {
     let limits = Limits::default();
-    let of = |conversation, act| Event::Entry { conversation, incarnation: Incarnation(2_718), entry: entry(42, 7, "b7f1-0001", act) };
-    let own = |act| Event::Own { incarnation: Incarnation(3_141), entry: entry(7, 7, "appeared-g12", act) };
-    let members = || vec![user(9), user(11)];
+    let (of, own, members) = (in_log, in_own_log, || vec![user(9), user(11)]);
     let name = GroupName::new("Rowing").expect("valid");
     let events = vec![
         ("entry", of(direct(), Act::Message(hello_there()))),
         ("entry: a message with everything", of(direct(), Act::Message(with_everything()))),
-        ("entry: created", of(group(), Act::Created { name, members: members() })),
+        ("entry: created", of(group(), Act::Created { name, members: members(), open: false })),
         ("entry: joined", of(group(), Act::Joined { members: members() })),
         ("entry: left", of(group(), Act::Left { member: user(11) })),
         ("own: appeared", own(Act::Appeared { conversation: group() })),
         ("own: vanished", own(Act::Vanished { conversation: group() })),
         ("receipts", Event::Receipts { conversation: direct(), marks: vec![(user(9), marks(42, 41))], more: false }),
-        ("unread", Event::Unread { conversation: direct(), read: seq(42), unread: 0, count: Pos(41) }),
+        ("unread", Event::Unread { conversation: direct(), read: seq(42), unread: 0, count: Pos(41), total: None }),
         ("typing", Event::Typing { conversation: direct(), user: user(9) }),
-        ("presence", Event::Presence { user: user(9), online: true }),
+        ("presence", Event::Presence { user: user(9), online: true, last_seen: None }),
     ];
     let hello = socket::Hello {
         time: Timestamp(1_767_225_600_000_000),
@@ -431,7 +494,21 @@ pub(crate) fn rejections() -> Vec<Rejected> {
         Rejected::Taken { .. } => Some(Rejected::NoSuchUser),
         Rejected::NoSuchUser => Some(Rejected::NoSuchConversation),
         Rejected::NoSuchConversation => Some(Rejected::NoSuchEntry { seq: seq(40) }),
-        Rejected::NoSuchEntry { .. } => Some(Rejected::RoleTooLow),
+        Rejected::NoSuchEntry { .. } => Some(Rejected::NotAMessage { seq: seq(40) }),
+        Rejected::NotAMessage { .. } => Some(Rejected::MessageDeleted { seq: seq(40) }),
+        Rejected::MessageDeleted { .. } => Some(Rejected::NotTheAuthor),
+        Rejected::NotTheAuthor => Some(Rejected::MessageFull { what: "different reactions", max: 32 }),
+        Rejected::MessageFull { .. } => Some(Rejected::NoSuchMedia),
+        Rejected::NoSuchMedia => Some(Rejected::Blocked { by: user(9) }),
+        Rejected::Blocked { .. } => Some(Rejected::AlreadyFriends),
+        Rejected::AlreadyFriends => Some(Rejected::AlreadyRequested { from: user(9) }),
+        Rejected::AlreadyRequested { .. } => Some(Rejected::RelationExists),
+        Rejected::RelationExists => Some(Rejected::NoSuchRequest),
+        Rejected::NoSuchRequest => Some(Rejected::NotFriends),
+        Rejected::NotFriends => Some(Rejected::TooManyRelations { max: 5_000 }),
+        Rejected::TooManyRelations { .. } => Some(Rejected::InvitationNeeded),
+        Rejected::InvitationNeeded => Some(Rejected::NoSuchLogin),
+        Rejected::NoSuchLogin => Some(Rejected::RoleTooLow),
         Rejected::RoleTooLow => Some(Rejected::OwnerCannotLeave),
         Rejected::OwnerCannotLeave => Some(Rejected::NotAGroup),
         Rejected::NotAGroup => Some(Rejected::GroupFull { max: 10_000 }),
@@ -459,6 +536,12 @@ fn errors() -> Vec<Case> {
     REGISTRY.iter().map(case).collect()
 }
 
+/// Ann's account as she sees it herself.
+pub(crate) fn ann_of_her_own() -> Account {
+    let (username, email) = (Username::new("ann").expect("valid"), Email::new("ann@example.org").expect("valid"));
+    Account::new(user(7), username, email, DisplayName::new("Ann").expect("valid"), None, Timestamp(1_767_225_600_000_000))
+}
+
 fn http() -> Vec<Case> {
     let tokens = Tokens {
         user: ann(),
@@ -467,15 +550,7 @@ fn http() -> Vec<Case> {
         refresh: Secret("r1.0123456789abcdef0123456789abcdef.c2VjcmV0".to_owned()),
         refresh_life: Duration::from_hours(720),
     };
-    let account = Account {
-        id: user(7),
-        username: Username::new("ann").expect("valid"),
-        email: Email::new("ann@example.org").expect("valid"),
-        name: DisplayName::new("Ann").expect("valid"),
-        password: None,
-        active: true,
-        created_at: Timestamp(0),
-    };
+    let account = ann_of_her_own();
     let taken = Rejected::Taken { field: AccountField::Username };
     let body = |name: &str, json: Vec<u8>| Case { name: format!("http: {name}"), kind: "http", json, msgpack: None, proof: Proof::Says };
     vec![body("tokens", rest::tokens(&tokens)), body("me", rest::me(&account)), body("problem", rest::problem(&taken, "7f3a-19").1)]

@@ -4,13 +4,14 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::command::Cursor;
-use crate::entry::Head;
+use crate::entry::{Head, Preferences};
 use crate::id::{ConversationId, LogId, UserId};
 use crate::limits::Limit;
 use crate::node::Node;
 use crate::rejected::Rejected;
+use crate::relation::Bond;
 use crate::store::{AccountKey, Marks};
-use crate::view::{About, ConversationView, UserView, View};
+use crate::view::{About, ConversationView, Shown, UserView, View};
 
 use super::standing::Standing;
 use super::{standing, unavailable};
@@ -55,7 +56,7 @@ async fn view(
                 return Err(Rejected::NoSuchUser);
             }
             let peer_marks = marks_of(node, peer, &[conversation]).await?.pop().unwrap_or_default();
-            About::Direct { peer: account.map(|account| UserView::from(&account.row)), peer_marks }
+            About::Direct { peer: account.map(|account| UserView::from(&account.row)), peer_marks, bond: Bond::new(pair), number: None }
         }
         (ConversationId::Group(group), Some(place)) => {
             let group = store.group(group).await.map_err(unavailable)?.ok_or(Rejected::NoSuchConversation)?;
@@ -70,7 +71,8 @@ async fn view(
         last_at: head.last_at,
         marks,
         unread: unread(&head, &marks),
-        last: last.map(Arc::new),
+        last: last.map(|last| Shown::from(Arc::new(last))),
+        preferences: Preferences::default(),
         about,
     })
 }
@@ -100,8 +102,8 @@ pub(super) async fn views(node: &Node, viewer: UserId, listed: &[(ConversationId
         match standing::of(node, viewer, *id).await {
             Ok(standing) if standing.is_current() => match view(node, viewer, *id, &standing, marks).await {
                 Ok(mut view) => {
-                    view.last = view.last.filter(|last| last.act.bytes() <= bytes_left);
-                    bytes_left -= view.last.as_ref().map_or(0, |last| last.act.bytes());
+                    view.last = view.last.filter(|last| last.entry.act.bytes() <= bytes_left);
+                    bytes_left -= view.last.as_ref().map_or(0, |last| last.entry.act.bytes());
                     views.push(view);
                 }
                 Err(Rejected::NoSuchConversation) => {} // the list may be ahead of the group (design D11)

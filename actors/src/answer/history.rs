@@ -8,7 +8,7 @@ use crate::id::{ConversationId, LogId, Seq, UserId};
 use crate::limits::Limit;
 use crate::node::Node;
 use crate::rejected::Rejected;
-use crate::view::{HistoryView, View};
+use crate::view::{HistoryView, Shown, View};
 
 use super::{standing, unavailable};
 
@@ -43,7 +43,13 @@ pub(super) async fn part(
         entries.reverse();
     }
     let tail = Cursor { incarnation: standing.head.incarnation, seq: standing.readable };
-    Ok(View::History(HistoryView { conversation, tail, entries: entries.into_iter().map(Arc::new).collect(), more }))
+    Ok(View::History(HistoryView {
+        conversation,
+        tail,
+        entries: entries.into_iter().map(|entry| Shown::from(Arc::new(entry))).collect(),
+        floor: Seq::ZERO,
+        more,
+    }))
 }
 
 /// How many of the entries fit into so many bytes of bodies, in their order; one at least.

@@ -28,6 +28,12 @@ pub(crate) async fn answer(node: &Node, viewer: UserId, query: Query) -> Result<
         Query::Members { conversation, after, limit } => conversations::members(node, viewer, conversation, after, limit).await,
         Query::History { conversation, span, limit } => history::part(node, viewer, conversation, span, limit).await,
         Query::Presence { users } => presence::of(node, viewer, users).await,
+        Query::SearchUsers { .. }
+        | Query::Bond { .. }
+        | Query::Bonds { .. }
+        | Query::Notices { .. }
+        | Query::Message { .. } => Err(Rejected::Internal),
+        Query::ReadBy { .. } | Query::Reactions { .. } | Query::Invitations { .. } | Query::Unread => Err(Rejected::Internal),
         Query::Sync { user, conversations } => sync::since(node, viewer, user, conversations).await,
     }
 }

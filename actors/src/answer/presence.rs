@@ -36,7 +36,7 @@ pub(super) async fn of(node: &Node, viewer: UserId, users: Vec<UserId>) -> Resul
 }
 
 fn views(node: &Node, known: Vec<UserId>) -> View {
-    let view = |user| PresenceView { user, online: !node.directory().sessions(user).is_empty() };
+    let view = |user| PresenceView { user, online: !node.directory().sessions(user).is_empty(), last_seen: None };
     View::Watching(known.into_iter().map(view).collect())
 }
 

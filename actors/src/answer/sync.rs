@@ -9,7 +9,7 @@ use crate::limits::Limit;
 use crate::node::Node;
 use crate::rejected::Rejected;
 use crate::telemetry::{Count, ResumeOutcome};
-use crate::view::{ResetReason, Resumed, SyncView, View};
+use crate::view::{ResetReason, Resumed, Shown, SyncView, View};
 
 use super::{conversations, standing, unavailable};
 
@@ -82,7 +82,7 @@ async fn resume(node: &Node, log: LogId, head: &Head, readable: Seq, cursor: Cur
         if entries.len() as u64 == missing && bytes <= budget.bytes {
             budget.left -= entries.len();
             budget.bytes -= bytes;
-            return Ok(Resumed::Complete(entries.into_iter().map(Arc::new).collect()));
+            return Ok(Resumed::Complete(entries.into_iter().map(|entry| Shown::from(Arc::new(entry))).collect()));
         }
     }
     Ok(Resumed::Gap { from: cursor.seq.next(), to: readable })
@@ -108,9 +108,9 @@ async fn appeared(
     if let (Some(_), Resumed::Complete(entries)) = (cursor, own) {
         let fresh: Vec<_> = entries
             .iter()
-            .filter_map(|entry| match entry.act {
+            .filter_map(|shown| match shown.entry.act {
                 Act::Appeared { conversation } => Some(conversation),
-                Act::Vanished { .. } | Act::Message(_) | Act::Created { .. } | Act::Joined { .. } | Act::Left { .. } => None,
+                _ => None,
             })
             .collect();
         listed.retain(|(id, _)| fresh.contains(id));

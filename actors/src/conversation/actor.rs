@@ -13,10 +13,10 @@ use tokio::sync::oneshot;
 
 use crate::command::Command;
 use crate::content::ClientKey;
-use crate::entry::{Act, Entry, Head};
+use crate::entry::{Act, Digest, Entry, Head};
 use crate::id::{ConversationId, LogId, Seq, UserId};
 use crate::limits::Limit;
-use crate::log::keys::{Digest, Known, Stored};
+use crate::log::keys::{Known, Stored};
 use crate::log::scribe::{self, Draft, Outcome, Scribe, within};
 use crate::node::Node;
 use crate::rejected::Rejected;
@@ -323,7 +323,7 @@ impl Running {
             Command::CreateGroup { .. } | Command::AddMembers { .. } | Command::RemoveMember { .. } => self.change(request),
             Command::Mark { .. } => self.mark(request),
             Command::Type { .. } => self.typing(request),
-            Command::Watch { .. } => request.reply.settle(Err(Rejected::Internal)),
+            _ => request.reply.settle(Err(Rejected::Internal)),
         }
     }
 
@@ -398,7 +398,7 @@ impl Running {
     /// A change of members: alone in its batch, after everything before it, before everything after it.
     fn change(&mut self, request: Box<Request>) {
         let limits = Arc::clone(&self.node.world().limits);
-        let (Some(key), Some(act)) = (change_key(&request.command), state::change(request.user, &request.command)) else {
+        let (Some(key), Some(act)) = (request.command.client_key().cloned(), state::change(request.user, &request.command)) else {
             return request.reply.settle(Err(Rejected::Internal));
         };
         match self.scribe.keys().look_up(request.user, &key) {
@@ -417,10 +417,10 @@ impl Running {
         }
         let state = self.state();
         let proposed = match &request.command {
-            Command::CreateGroup { name, members, .. } => state.propose_creation(request.user, name, members, &limits),
+            Command::CreateGroup { name, members, open, .. } => state.propose_creation(request.user, name, members, *open, &limits),
             Command::AddMembers { members, .. } => state.propose_addition(request.user, members, &limits),
             Command::RemoveMember { member, .. } => state.propose_removal(request.user, *member),
-            Command::Post { .. } | Command::Mark { .. } | Command::Type { .. } | Command::Watch { .. } => Err(Rejected::Internal),
+            _ => Err(Rejected::Internal),
         };
         match proposed {
             Err(rejected) => request.reply.settle(Err(rejected)),
@@ -429,7 +429,7 @@ impl Running {
                 self.busy = Busy::Changing;
                 self.offer(request, act, key);
             }
-            Ok(Act::Message(_) | Act::Appeared { .. } | Act::Vanished { .. }) => request.reply.settle(Err(Rejected::Internal)),
+            Ok(_) => request.reply.settle(Err(Rejected::Internal)),
         }
     }
 
@@ -465,13 +465,11 @@ impl Running {
         let limits = Arc::clone(&self.node.world().limits);
         let state = self.state();
         let proposed = match &request.command {
-            Command::CreateGroup { name, members, .. } => state.propose_creation(request.user, name, members, &limits),
+            Command::CreateGroup { name, members, open, .. } => state.propose_creation(request.user, name, members, *open, &limits),
             Command::AddMembers { members, .. } => state.propose_addition(request.user, members, &limits),
-            Command::RemoveMember { .. } | Command::Post { .. } | Command::Mark { .. } | Command::Type { .. } | Command::Watch { .. } => {
-                Err(Rejected::Internal)
-            }
+            _ => Err(Rejected::Internal),
         };
-        match (proposed, change_key(&request.command)) {
+        match (proposed, request.command.client_key().cloned()) {
             (Ok(act), Some(key)) => {
                 self.busy = Busy::Changing;
                 self.offer(request, act, key);
@@ -521,15 +519,6 @@ impl Running {
                 }
             }
         }
-    }
-}
-
-fn change_key(command: &Command) -> Option<ClientKey> {
-    match command {
-        Command::CreateGroup { client_key, .. } | Command::AddMembers { client_key, .. } | Command::RemoveMember { client_key, .. } => {
-            Some(client_key.clone())
-        }
-        Command::Post { .. } | Command::Mark { .. } | Command::Type { .. } | Command::Watch { .. } => None,
     }
 }
 

@@ -44,7 +44,7 @@ impl Running {
 
     /// One durable entry: members first where it changes them, and the announcement to who hears of it.
     pub(super) fn take_in(&mut self, entry: &Arc<Entry>, batch: &Batch, origin: Option<SessionId>) {
-        let event = Event::Entry { conversation: self.id, incarnation: batch.after.incarnation, entry: Arc::clone(entry) };
+        let event = Event::Entry { conversation: self.id, incarnation: batch.after.incarnation, entry: Arc::clone(entry), scene: None };
         let held = Held::new(event, entry.author, origin);
         let Some(state) = &mut self.state else { return };
         // A batch of ours that had landed before the log was loaded anew is in the state, and what came after it too.
@@ -55,7 +55,7 @@ impl Running {
                 self.held.push(held);
                 self.vanish(member, entry.seq);
             }
-            Act::Message(_) | Act::Created { .. } | Act::Joined { .. } | Act::Appeared { .. } | Act::Vanished { .. } if !is_news => {
+            _ if !is_news => {
                 self.held.push(held);
             }
             Act::Message(_) => {
@@ -69,7 +69,7 @@ impl Running {
                 state.commit(entry);
                 self.vanish(*member, entry.seq);
             }
-            Act::Created { .. } | Act::Joined { .. } | Act::Appeared { .. } | Act::Vanished { .. } => {
+            _ => {
                 // Those who come hear of it, and of nothing before it.
                 announce(&self.node, state.audience(), &mut self.held);
                 state.commit(entry);

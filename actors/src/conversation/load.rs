@@ -64,7 +64,7 @@ pub(super) async fn introduce(node: &Node, id: ConversationId, tail: Seq, users:
         tracing::warn!(%error, "accounts could not be read");
         unavailable.clone()
     })?;
-    if accounts.iter().any(|account| !account.as_ref().is_some_and(|account| account.active)) {
+    if accounts.iter().any(|account| !account.as_ref().is_some_and(|account| account.is_active())) {
         return Err(Rejected::NoSuchUser);
     }
     let mut answers = Vec::with_capacity(users.len());

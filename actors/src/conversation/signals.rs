@@ -127,7 +127,7 @@ impl Running {
             waiter.reply.settle(Ok(View::Marked { seq: of_kind(marks, waiter.kind), unread }));
         }
         if let Some(origin) = read_by {
-            let event = Event::Unread { conversation: self.id, read: marks.read.seq, unread, count: self.scribe.head().count };
+            let event = Event::Unread { conversation: self.id, read: marks.read.seq, unread, count: self.scribe.head().count, total: None };
             announce_one(&self.node, &[user], event, user, origin);
         }
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::bucket::TokenBucket;
 use crate::command::Command;
-use crate::content::{ClientKey, Content, GroupName};
+use crate::content::{AboutText, ClientKey, Content, GroupName};
 use crate::entry::{Act, Entry, GroupRow, Head, Membership, Role, Row};
 use crate::id::{ConversationId, Pair, Pos, Seq, UserId};
 use crate::limits::{Limit, Limits};
@@ -103,7 +103,14 @@ impl Conversation {
     }
 
     /// The first entry of a group.
-    pub fn propose_creation(&self, creator: UserId, name: &GroupName, members: &[UserId], limits: &Limits) -> Result<Act, Rejected> {
+    pub fn propose_creation(
+        &self,
+        creator: UserId,
+        name: &GroupName,
+        members: &[UserId],
+        open: bool,
+        limits: &Limits,
+    ) -> Result<Act, Rejected> {
         if self.id_is_direct() {
             return Err(Rejected::NotAGroup);
         }
@@ -111,7 +118,7 @@ impl Conversation {
             return Err(Rejected::NoSuchConversation); // somebody else's: to the one who asks it is not there
         }
         too_many(members.len(), limits)?;
-        Ok(created(creator, name, members))
+        Ok(created(creator, name, members, open))
     }
 
     /// New members of a group. The entry names whom the request named, so that a repetition can be told from another
@@ -158,8 +165,16 @@ impl Conversation {
         let place = |user: &UserId, role| Row::Member(*user, Membership { role, since: entry.seq, until: None });
         match (&entry.act, &self.members) {
             (Act::Message(_), _) => vec![Row::Own(entry.author, entry.pos)],
-            (Act::Created { name, members }, _) => {
-                let row = GroupRow { name: name.clone(), members: members.len() as u64 + 1, created_at: entry.at };
+            (Act::Created { name, members, open }, _) => {
+                let row = GroupRow {
+                    name: name.clone(),
+                    members: members.len() as u64 + 1,
+                    created_at: entry.at,
+                    about: AboutText::default(),
+                    picture: None,
+                    open: *open,
+                    updated_at: entry.at,
+                };
                 let mut rows = vec![Row::Group(row), place(&entry.author, Role::Owner)];
                 rows.extend(members.iter().map(|user| place(user, Role::Member)));
                 rows
@@ -175,7 +190,7 @@ impl Conversation {
                 rows.extend(places.get(member).map(|place| Row::Member(*member, Membership { until: Some(entry.seq), ..*place })));
                 rows
             }
-            (Act::Joined { .. } | Act::Left { .. } | Act::Appeared { .. } | Act::Vanished { .. }, _) => vec![],
+            _ => vec![],
         }
     }
 
@@ -191,7 +206,7 @@ impl Conversation {
                 (Row::Member(user, place), Members::Group { places, .. }) => {
                     places.insert(user, place);
                 }
-                (Row::Member(..) | Row::Own(..) | Row::Listed(..), _) => {}
+                _ => {}
             }
         }
         self.gather_audience();
@@ -215,27 +230,30 @@ impl Conversation {
 /// command that changes no members.
 pub fn change(user: UserId, command: &Command) -> Option<Act> {
     match command {
-        Command::CreateGroup { name, members, .. } => Some(created(user, name, members)),
+        Command::CreateGroup { name, members, open, .. } => Some(created(user, name, members, *open)),
         Command::AddMembers { members, .. } => Some(joined(members)),
         Command::RemoveMember { member, .. } => Some(Act::Left { member: *member }),
-        Command::Post { .. } | Command::Mark { .. } | Command::Type { .. } | Command::Watch { .. } => None,
+        _ => None,
     }
 }
 
 /// The command that an act was asked for by; `None` for an act of a user's own log.
 pub fn command(conversation: ConversationId, client_key: ClientKey, act: Act) -> Option<Command> {
     match act {
-        Act::Message(content) => Some(Command::Post { conversation, client_key, content }),
-        Act::Created { name, members } => Some(Command::CreateGroup { client_key, name, members }),
+        Act::Message(content) => {
+            let media = content.attachments.iter().map(|file| file.id).collect();
+            Some(Command::Post { conversation, client_key, content, media })
+        }
+        Act::Created { name, members, open } => Some(Command::CreateGroup { client_key, name, members, open }),
         Act::Joined { members } => Some(Command::AddMembers { conversation, client_key, members }),
         Act::Left { member } => Some(Command::RemoveMember { conversation, client_key, member }),
-        Act::Appeared { .. } | Act::Vanished { .. } => None,
+        _ => None,
     }
 }
 
-fn created(creator: UserId, name: &GroupName, members: &[UserId]) -> Act {
+fn created(creator: UserId, name: &GroupName, members: &[UserId], open: bool) -> Act {
     let members = once(members).into_iter().filter(|user| *user != creator).collect();
-    Act::Created { name: name.clone(), members }
+    Act::Created { name: name.clone(), members, open }
 }
 
 fn joined(members: &[UserId]) -> Act {

@@ -121,7 +121,7 @@ fn project(entry: &Entry) -> Vec<Row> {
     match &entry.act {
         Act::Appeared { conversation } => vec![Row::Listed(*conversation, true)],
         Act::Vanished { conversation } => vec![Row::Listed(*conversation, false)],
-        Act::Message(_) | Act::Created { .. } | Act::Joined { .. } | Act::Left { .. } => vec![],
+        _ => vec![],
     }
 }
 

@@ -4,9 +4,8 @@ use tokio::sync::oneshot;
 
 use crate::content::ClientKey;
 use crate::conversation::mail::Request;
-use crate::entry::{Act, Entry};
+use crate::entry::{Act, Digest, Entry};
 use crate::id::{ConversationId, GroupId, Seq};
-use crate::log::keys::Digest;
 use crate::log::owner::LogMail;
 use crate::rejected::Rejected;
 use crate::store::StoreError;

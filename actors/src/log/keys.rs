@@ -4,58 +4,16 @@
 //! hours and 4,096 later messages, whichever ends first. The memory is complete for that promise once
 //! [`Keys::is_complete`] holds; before that a miss proves nothing.
 
-use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, VecDeque};
-use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use crate::content::ClientKey;
-use crate::entry::{Act, Entry};
+use crate::entry::{Digest, Entry};
 use crate::id::{MessageId, Pos, Seq, UserId};
 use crate::time::Timestamp;
 
 /// For how long a key is promised to be known.
 pub const KEY_LIFE: Duration = Duration::from_hours(24);
-
-/// What a content is compared by: 128 bits, of the whole act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Digest(u64, u64);
-
-impl Digest {
-    /// The digest of an act.
-    pub fn of(act: &Act) -> Self {
-        let half = |salt: u64| {
-            let mut hasher = DefaultHasher::new();
-            salt.hash(&mut hasher);
-            match act {
-                Act::Message(content) => (0_u8, content).hash(&mut hasher),
-                Act::Created { name, members } => (1_u8, name, members).hash(&mut hasher),
-                Act::Joined { members } => (2_u8, members).hash(&mut hasher),
-                Act::Left { member } => (3_u8, member).hash(&mut hasher),
-                Act::Appeared { conversation } => (4_u8, conversation).hash(&mut hasher),
-                Act::Vanished { conversation } => (5_u8, conversation).hash(&mut hasher),
-            }
-            hasher.finish()
-        };
-        Self(half(0), half(1))
-    }
-
-    /// The digest of a text.
-    pub fn of_text(text: &str) -> Self {
-        let half = |salt: u64| {
-            let mut hasher = DefaultHasher::new();
-            (salt, text).hash(&mut hasher);
-            hasher.finish()
-        };
-        Self(half(0), half(1))
-    }
-}
-
-impl std::fmt::Display for Digest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:016x}{:016x}", self.0, self.1)
-    }
-}
 
 /// Where a key's entry stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

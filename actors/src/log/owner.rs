@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::content::ClientKey;
-use crate::entry::{Act, Batch, Entry, Head, Projection, Row};
+use crate::entry::{Act, Batch, Digest, Entry, Head, Projection, Row};
 use crate::id::{BUCKET_SEQS, BatchId, Bucket, Epoch, Incarnation, MessageId, NUMBER_MAX, Pos, Segment, Seq, UserId};
 use crate::limits::{Limit, Limits};
-use crate::log::keys::{Digest, Keys, Known};
+use crate::log::keys::{Keys, Known};
 use crate::log::machine::{Effect, Input, Log};
 use crate::store::{AppendError, StoreError};
 use crate::telemetry::Count;

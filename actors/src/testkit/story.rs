@@ -86,7 +86,7 @@ impl Teller {
     }
 
     async fn posted(&self, session: &Arc<Session>, conversation: ConversationId, key: &str, content: Content) {
-        let posted = self.ask(session, Command::Post { conversation, client_key: client_key(key), content }).await;
+        let posted = self.ask(session, Command::Post { conversation, client_key: client_key(key), content, media: Vec::new() }).await;
         assert!(matches!(posted, Ok(View::Appended(_))), "{posted:?}");
     }
 
@@ -96,7 +96,11 @@ impl Teller {
         for n in 0..messages {
             let content = text(&format!("this is message {n} of {messages} in {conversation}, and nobody will miss it"));
             let (reply, answer) = Reply::waiting();
-            self.node.command(session, Command::Post { conversation, client_key: client_key(&format!("n{n}")), content }, reply);
+            self.node.command(
+                session,
+                Command::Post { conversation, client_key: client_key(&format!("n{n}")), content, media: Vec::new() },
+                reply,
+            );
             waiting.push(answer);
             if waiting.len() as u64 == POSTS_AT_ONCE || n + 1 == messages {
                 for answer in waiting.drain(..) {

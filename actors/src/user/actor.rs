@@ -140,7 +140,7 @@ impl Running {
 
     fn tell_presence(&self, online: bool) {
         let watchers = self.node.directory().watchers(self.user);
-        let event = Event::Presence { user: self.user, online };
+        let event = Event::Presence { user: self.user, online, last_seen: None };
         let announcement = crate::event::Announcement::new(event);
         for session in watchers.iter() {
             session.queue.push(&announcement);
@@ -158,11 +158,7 @@ impl Running {
                 self.node.world().telemetry.count(Count::PresenceShed, 1);
                 return reply.settle(Ok(View::Done));
             }
-            Command::AddMembers { .. }
-            | Command::RemoveMember { .. }
-            | Command::Mark { .. }
-            | Command::Type { .. }
-            | Command::Watch { .. } => Ok(()),
+            _ => Ok(()),
         };
         if let Err(rejected) = admitted {
             if let Rejected::TooFast { bucket, .. } = &rejected {
@@ -170,18 +166,13 @@ impl Running {
             }
             return reply.settle(Err(rejected));
         }
-        let conversation = match &command {
-            Command::Post { conversation, .. }
-            | Command::AddMembers { conversation, .. }
-            | Command::RemoveMember { conversation, .. }
-            | Command::Mark { conversation, .. }
-            | Command::Type { conversation } => Some(*conversation),
-            Command::CreateGroup { .. } => None,
-            Command::Watch { users } => match session {
-                Some(session) => return self.node.watch(session, users.clone(), reply),
-                None => return reply.settle(Err(Rejected::Internal)), // a door that has no session has no such request
-            },
-        };
+        if let Command::Watch { users } = &command {
+            return match session {
+                Some(session) => self.node.watch(session, users.clone(), reply),
+                None => reply.settle(Err(Rejected::Internal)), // a door that has no session has no such request
+            };
+        }
+        let conversation = command.conversation();
         let request = Request { user: self.user, origin: session.map(|session| session.id), command, arrived: now, permit: None, reply };
         match conversation {
             Some(id) => self.node.directory().send_conversation(&self.node, id, request),

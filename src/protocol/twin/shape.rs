@@ -19,6 +19,10 @@ pub enum Kind {
     Flag,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// The name of a file or login: 32 hexadecimal digits.
+    Hex,
+    /// The name of a file, or the empty text for none.
+    Picture,
     /// A conversation's id.
     Conv,
     /// A user's number.
@@ -214,6 +218,17 @@ impl Rest {
     }
 }
 
+/// How many of the fields that may be left out must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// None of them.
+    Free,
+    /// One or more.
+    Some,
+    /// Exactly one.
+    One,
+}
+
 /// One row: an op in one of its forms.
 #[derive(Clone, Copy)]
 pub struct Row {
@@ -223,6 +238,8 @@ pub struct Row {
     pub summary: &'static str,
     /// The fields of `d`.
     pub fields: &'static [Field],
+    /// How many of those that may be left out must be there.
+    pub rule: Rule,
     /// What `ok` is.
     pub answer: Answer,
     /// Where it is over HTTP.
@@ -231,13 +248,23 @@ pub struct Row {
 
 /// A row.
 pub const fn row(op: &'static str, summary: &'static str, fields: &'static [Field], answer: Answer, rest: Rest) -> Row {
-    Row { op, summary, fields, answer, rest }
+    Row { op, summary, fields, rule: Rule::Free, answer, rest }
 }
 
 /// The name of the field that the header `Idempotency-Key` stands for.
 pub const KEY: &str = "client_key";
 
 impl Row {
+    /// The same row, with one or more of the fields that may be left out.
+    #[must_use]
+    pub const fn some(self) -> Self {
+        Self { rule: Rule::Some, ..self }
+    }
+    /// The same row, with exactly one of the fields that may be left out.
+    #[must_use]
+    pub const fn one(self) -> Self {
+        Self { rule: Rule::One, ..self }
+    }
     /// Where it is over HTTP, if it is there.
     pub fn route(&self) -> Option<&Route> {
         match &self.rest {

@@ -1,84 +1,15 @@
-//! The one registry of refusals: number, name, HTTP status, advice and documentation of every code (P40).
+//! The rows of the registry: what each refusal is, why it happens, and what to do.
 //!
-//! The socket's `err`, problem+json, the metric's label and `docs/errors.md` are made from it. Numbers and names are for
-//! ever: a code may be added, never changed or reused. The ranges (P39) are in [`RANGES`]; they have nothing to do with
-//! the close codes of a WebSocket, which have four digits as well.
+//! It decides nothing. Numbers and names are for ever; a new code gets the next free number of its range.
 
-use std::fmt::Write as _;
-
+use super::Origin::{Core, Edge, Reading};
+use super::Retry::{self, After, Never, Now, Refresh, Resync};
+use super::{Origin, Row};
 use crate::protocol::error::Code;
-
-/// What a client should do with a refused request (P38).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retry {
-    /// Not again as it is.
-    Never,
-    /// Again at once.
-    Now,
-    /// Again after `after_ms`.
-    After,
-    /// Again after drawing a new access token.
-    Refresh,
-    /// `sync` first; what the client believes about the log is wrong.
-    Resync,
-    /// It may have been done: again with the same client key.
-    Unknown,
-}
-
-impl Retry {
-    /// The word on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Never => "never",
-            Self::Now => "now",
-            Self::After => "after",
-            Self::Refresh => "refresh",
-            Self::Resync => "resync",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// Where a refusal is decided; each origin has a test that its codes really occur.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// This module, while it reads a request.
-    Reading,
-    /// The core, as a [`actors::rejected::Rejected`].
-    Core,
-    /// The edge: what depends on the connection.
-    Edge,
-}
-
-/// One refusal and all that is said about it.
-#[derive(Debug, Clone, Copy)]
-pub struct Row {
-    /// Which one.
-    pub code: Code,
-    /// Its number.
-    pub number: u16,
-    /// Its name; also the metric's label and the anchor in the documentation.
-    pub name: &'static str,
-    /// The HTTP status.
-    pub status: u16,
-    /// The advice.
-    pub retry: Retry,
-    /// Who decides it.
-    pub origin: Origin,
-    /// What one sees, in a few words; the title of problem+json.
-    pub title: &'static str,
-    /// Why it happens.
-    pub why: &'static str,
-    /// What to do.
-    pub remedy: &'static str,
-}
 
 const fn row(code: Code, number: u16, name: &'static str, status: u16, advice: (Retry, Origin), texts: [&'static str; 3]) -> Row {
     Row { code, number, name, status, retry: advice.0, origin: advice.1, title: texts[0], why: texts[1], remedy: texts[2] }
 }
-
-use Origin::{Core, Edge, Reading};
-use Retry::{After, Never, Now, Refresh, Resync};
 
 /// The registry, in the order of [`Code`].
 pub const REGISTRY: &[Row] = &[
@@ -311,6 +242,42 @@ pub const REGISTRY: &[Row] = &[
         ["the owner cannot leave the group", "A group always has an owner.", "Remove the other members, or leave the group unused."],
     ),
     row(
+        Code::Blocked,
+        3003,
+        "blocked",
+        403,
+        (Never, Core),
+        [
+            "a block stands between the two",
+            "One of the two users blocks the other: no direct message passes between them, and no request. Whose block it is is not said.",
+            "If it is your own, `relation.unblock` ends it.",
+        ],
+    ),
+    row(
+        Code::NotTheAuthor,
+        3004,
+        "not_the_author",
+        403,
+        (Never, Core),
+        [
+            "somebody else wrote the message",
+            "Only who wrote a message may edit it, and only he and those whose role allows it may delete it.",
+            "React to it, or answer it.",
+        ],
+    ),
+    row(
+        Code::InvitationNeeded,
+        3005,
+        "invitation_needed",
+        403,
+        (Never, Core),
+        [
+            "the user joins groups by invitation alone",
+            "A user whom the request names does not want to be made a member by others. None of those named was added.",
+            "Use `group.invite`.",
+        ],
+    ),
+    row(
         Code::Malformed,
         4001,
         "malformed",
@@ -391,6 +358,18 @@ pub const REGISTRY: &[Row] = &[
         ],
     ),
     row(
+        Code::NotAMessage,
+        4008,
+        "not_a_message",
+        400,
+        (Never, Core),
+        [
+            "there is no such message",
+            "`seq` names an entry that is no message, or one that this cannot be done with.",
+            "Name the seq of an entry of the kind `message`.",
+        ],
+    ),
+    row(
         Code::NoSuchUser,
         4010,
         "no_such_user",
@@ -421,10 +400,50 @@ pub const REGISTRY: &[Row] = &[
         404,
         (Never, Core),
         [
-            "the message to be answered is not there",
-            "`reply_to` names a seq at which there is no message that the user may read.",
-            "Send the message without `reply_to`, or correct it.",
+            "there is no such message",
+            "`reply_to`, `seq` or `id` names no message that the user may read.",
+            "Send the message without `reply_to`, or correct what names the message.",
         ],
+    ),
+    row(
+        Code::MessageDeleted,
+        4013,
+        "message_deleted",
+        404,
+        (Never, Core),
+        [
+            "the message was deleted",
+            "A deleted message cannot be edited, forwarded or reacted to.",
+            "Show it as deleted; `msg.get` says by whom and when.",
+        ],
+    ),
+    row(
+        Code::NoSuchRequest,
+        4015,
+        "no_such_request",
+        404,
+        (Never, Core),
+        [
+            "there is no request to answer",
+            "The request was answered or taken back meanwhile, or there never was one.",
+            "Ask `relation.get` how things stand.",
+        ],
+    ),
+    row(
+        Code::NotFriends,
+        4016,
+        "not_friends",
+        404,
+        (Never, Core),
+        ["the two are no friends", "There is no friendship to end.", "Ask `relation.get` how things stand."],
+    ),
+    row(
+        Code::NoSuchLogin,
+        4017,
+        "no_such_login",
+        404,
+        (Never, Core),
+        ["there is no such login", "The login has ended, or it is none of the user's own.", "Ask `login.list` again."],
     ),
     row(
         Code::Taken,
@@ -456,6 +475,70 @@ pub const REGISTRY: &[Row] = &[
             "the client key was used for something else",
             "The same `client_key` was stored before in this conversation, with another content.",
             "A new message needs a new key; a repetition must be identical. The first one stands and is unchanged.",
+        ],
+    ),
+    row(
+        Code::AlreadyFriends,
+        4023,
+        "already_friends",
+        409,
+        (Never, Core),
+        ["the two are friends already", "There is nothing to ask for.", "Nothing is left to do."],
+    ),
+    row(
+        Code::AlreadyRequested,
+        4024,
+        "already_requested",
+        409,
+        (Never, Core),
+        [
+            "a request is open already",
+            "One of the two has asked before, and the other has not answered yet.",
+            "If the other one asked, use `relation.accept`; otherwise wait.",
+        ],
+    ),
+    row(
+        Code::RelationExists,
+        4025,
+        "relation_exists",
+        409,
+        (Never, Core),
+        [
+            "there is a relation already",
+            "Somebody asked before and somebody said no to it, and the request did not make room for a new one.",
+            "Ask `relation.get` how things stand.",
+        ],
+    ),
+    row(
+        Code::MessageFull,
+        4026,
+        "message_full",
+        409,
+        (Never, Core),
+        [
+            "no more of that at this message",
+            "A message can be edited a limited number of times, and has a limited number of different reactions.",
+            "Write a new message; use a reaction that is there.",
+        ],
+    ),
+    row(
+        Code::TooManyRelations,
+        4027,
+        "too_many_relations",
+        409,
+        (Never, Core),
+        ["as many relations as one may have", "One of the two users has as many relations as a user may have.", "End others first."],
+    ),
+    row(
+        Code::NoSuchFile,
+        4030,
+        "no_such_file",
+        404,
+        (Never, Core),
+        [
+            "no such file",
+            "There is no such file, it has expired, or it is another's: who may not use a file is not told whether it exists.",
+            "Upload it again, and use the name that the upload answers.",
         ],
     ),
     row(
@@ -543,72 +626,3 @@ pub const REGISTRY: &[Row] = &[
         ],
     ),
 ];
-
-/// The thousands of the numbers, and what they are about.
-pub const RANGES: [(u16, &str); 7] = [
-    (1, "the protocol"),
-    (2, "authentication"),
-    (3, "permission"),
-    (4, "validation, not found, conflict"),
-    (5, "rates"),
-    (6, "state of the server"),
-    (7, "dependencies and overload"),
-];
-
-fn meaning(retry: Retry) -> &'static str {
-    match retry {
-        Retry::Never => "not again as it is",
-        Retry::Now => "again at once, on a new connection",
-        Retry::After => "again after `after_ms`",
-        Retry::Refresh => "again with a new access token",
-        Retry::Resync => "`sync` first",
-        Retry::Unknown => "again, identical, with the same `client_key`: it may have been done",
-    }
-}
-
-/// `docs/errors.md`: an anchor for each code, with what one sees, why, and what to do.
-pub fn document() -> String {
-    let mut text = String::from(
-        "# Errors\n\nGenerated from the registry in `src/protocol/registry.rs`; a test compares the two.\n\n\
-         A refused request is answered with `err` on a socket and with problem+json over HTTP. `code` and `name` never change \
-         their meaning; `msg` (`detail`) is for people and may change. `retry` says what to do, `after_ms` when, `field` names \
-         what was wrong, and `ref` is found in the server's log. These numbers are not the close codes of a WebSocket; those \
-         are in [protocol.md](protocol.md#closing).\n",
-    );
-    for (thousand, about) in RANGES {
-        line(&mut text, format_args!("\n## {thousand}xxx: {about}\n\n| code | name | HTTP | retry |\n| --- | --- | --- | --- |"));
-        let rows = || REGISTRY.iter().filter(|row| row.number / 1_000 == thousand);
-        for Row { number, name, status, retry, .. } in rows() {
-            line(&mut text, format_args!("| {number} | [`{name}`](#{name}) | {status} | {} |", retry.as_str()));
-        }
-        for Row { number, name, status, title, retry, why, remedy, .. } in rows() {
-            line(&mut text, format_args!("\n### <a id=\"{name}\"></a>{number} `{name}`\n"));
-            line(&mut text, format_args!("**What you see.** `{name}`: {title}. Over HTTP: {status}.\n\n**Why.** {why}\n"));
-            line(&mut text, format_args!("**What to do.** {remedy} Retry: {}.", meaning(*retry)));
-        }
-    }
-    text
-}
-
-fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
-    writeln!(text, "{arguments}").expect("a String takes every line");
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn the_registry_has_the_order_of_the_codes_and_each_number_and_name_once() {
-        for (index, row) in REGISTRY.iter().enumerate() {
-            assert_eq!(row.code as usize, index, "{}", row.name);
-            assert_eq!(row.code.status().as_u16(), row.status);
-            assert!(RANGES.iter().any(|(thousand, _)| *thousand == row.number / 1_000), "{} lies in no range", row.name);
-            assert!(row.status >= 400 && !row.title.ends_with('.') && row.why.ends_with('.') && row.remedy.ends_with('.'), "{}", row.name);
-        }
-        assert_eq!(REGISTRY.iter().map(|row| row.number).collect::<BTreeSet<_>>().len(), REGISTRY.len());
-        assert_eq!(REGISTRY.iter().map(|row| row.name).collect::<BTreeSet<_>>().len(), REGISTRY.len());
-    }
-}
