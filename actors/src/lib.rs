@@ -2,7 +2,7 @@
 //!
 //! Read in this order: the words ([`id`], [`time`], [`kind`], [`media`], [`content`], [`entry`], [`account`], [`command`],
 //! [`rejected`], [`view`], [`event`]), the bounds ([`limits`]), the ports ([`store`], [`archive`], [`credential`],
-//! [`telemetry`]), the way out ([`session`], [`outbound`], [`relay`]), the rules ([`relation`], [`policy`], [`bucket`], [`log`],
+//! [`telemetry`]), the way out ([`session`], [`outbound`], [`relay`]), the rules ([`relation`], [`search`], [`policy`], [`bucket`], [`log`],
 //! [`conversation`], [`user`], [`restoration`]), and what runs them: the homes, the answers, the directory, and [`node`], the façade of the crate.
 //! With the feature `testkit` there are doubles of the ports and the contract that every store is held to.
 
@@ -20,6 +20,7 @@ pub mod view;
 pub mod event;
 pub mod limits;
 pub mod relation;
+pub mod search;
 pub mod store;
 pub mod archive;
 pub mod credential;
@@ -37,6 +38,9 @@ mod home;
 mod answer;
 pub mod accounts;
 mod numbers;
+mod cards;
+mod totals;
+mod rates;
 mod task;
 mod supervisor;
 mod directory;

@@ -287,7 +287,7 @@ mod tests {
             at: Timestamp(0),
             act: Act::Message(Content { text: "x".into(), ..Content::default() }),
         };
-        Announcement::new(Event::Entry { conversation: conversation(), incarnation: Incarnation(1), entry: Arc::new(entry) })
+        Announcement::new(Event::Entry { conversation: conversation(), incarnation: Incarnation(1), entry: Arc::new(entry), scene: None })
     }
 
     fn take(queue: &OutboundQueue) -> Taken {

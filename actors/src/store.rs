@@ -151,7 +151,7 @@ pub trait RelationStore: Send + Sync + 'static {
     /// The bonds of a user, by the other's number, after `after`, at most `limit`.
     fn bonds(&self, user: UserId, after: Option<UserId>, limit: usize) -> Answer<'_, Vec<Bond>>;
 
-    /// The bonds of a user with several others, in the order asked for.
+    /// The bonds of a user with several others, never with himself, in the order asked for.
     fn bonds_with<'a>(&'a self, user: UserId, others: &'a [UserId]) -> Answer<'a, Vec<Bond>>;
 }
 
@@ -180,7 +180,7 @@ pub struct Overview {
     pub last: Option<Entry>,
     /// What became of it, if it is a message.
     pub last_amendment: Option<Amendment>,
-    /// Deleted positions above the user's badge, of the newest two spans of 4,096.
+    /// Deleted positions above the user's badge, of the newest two spans of 4,096; spans without any are left out.
     pub gone: Vec<(Bucket, Bits)>,
 }
 
@@ -305,17 +305,21 @@ pub trait AccountStore: Send + Sync + 'static {
     /// unique. Durable before it answers.
     fn put_account(&self, account: Account, version: u64) -> Answer<'_, (), PutError>;
 
+    /// Deleted accounts of which something is still to be erased, by number, at most `limit`.
+    fn erasing(&self, limit: usize) -> Answer<'_, Vec<UserId>>;
+
     /// A login.
     fn login(&self, id: LoginId) -> Answer<'_, Option<Versioned<Login>>>;
 
     /// Writes a login if its version is still `version` (0: it must not exist). Durable before it answers.
     fn put_login(&self, login: Login, version: u64) -> Answer<'_, (), PutError>;
 
-    /// A user's logins, ended and expired ones left out, at most `limit`, in any order.
-    fn logins(&self, user: UserId, limit: usize) -> Answer<'_, Vec<Versioned<Login>>>;
+    /// A user's logins, those left out that have ended or expired by now, at most `limit`, in any order.
+    fn logins(&self, user: UserId, now: Timestamp, limit: usize) -> Answer<'_, Vec<Versioned<Login>>>;
 
     /// Users of whom a word of the username or names begins with this folded text, at most `limit`: exact usernames
-    /// first, then by the word. Only active accounts that want to be found.
+    /// first, then by the word, then by number. Only active accounts that want to be found ([`crate::search`]), each
+    /// once; who does not want to be found by the start of a name is found by the whole username.
     fn search<'a>(&'a self, prefix: &'a str, limit: usize) -> Answer<'a, Vec<UserId>>;
 
     /// When users were last here, in the order asked for.

@@ -144,6 +144,7 @@ impl Keys {
 mod tests {
     use super::*;
     use crate::content::Content;
+    use crate::entry::Act;
 
     fn user(number: u64) -> UserId {
         UserId::new(number).expect("valid")

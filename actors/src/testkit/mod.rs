@@ -13,6 +13,5 @@
 pub mod clock;
 pub mod credentials;
 pub mod memory;
-mod memory_archive;
 pub mod story;
 pub mod contract;

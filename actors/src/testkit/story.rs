@@ -158,7 +158,7 @@ async fn between_two(teller: &Teller, ann: &Arc<Session>, ben: &Arc<Session>) {
     teller.posted(ben, conversation, "b1", answer).await;
     teller.posted(ann, conversation, "a2", text("how are you?")).await;
     for (session, mark, seq) in [(ann, MarkKind::Delivered, 3), (ben, MarkKind::Read, 2)] {
-        let marked = teller.ask(session, Command::Mark { conversation, mark, seq: Seq::new(seq).expect("valid") }).await;
+        let marked = teller.ask(session, Command::Mark { conversation, mark, seq: Seq::new(seq).expect("valid"), private: false }).await;
         assert!(marked.is_ok(), "{marked:?}");
     }
 }
@@ -166,7 +166,8 @@ async fn between_two(teller: &Teller, ann: &Arc<Session>, ben: &Arc<Session>) {
 async fn in_a_group(teller: &Teller, ann: &Arc<Session>, cid: &Arc<Session>) {
     let conversation = of_group(65);
     let name = GroupName::new("the “first” group").expect("a name");
-    let created = teller.ask(ann, Command::CreateGroup { client_key: client_key("g"), name, members: vec![user(2), user(3)] }).await;
+    let created =
+        teller.ask(ann, Command::CreateGroup { client_key: client_key("g"), name, members: vec![user(2), user(3)], open: false }).await;
     assert!(matches!(&created, Ok(View::Appended(appended)) if appended.conversation == conversation), "{created:?}");
     teller.posted(cid, conversation, "c1", text("thanks")).await;
     let changes = [
@@ -180,6 +181,6 @@ async fn in_a_group(teller: &Teller, ann: &Arc<Session>, cid: &Arc<Session>) {
         assert!(changed.is_ok(), "{changed:?}");
     }
     let seq = Seq::new(4).expect("valid");
-    assert!(teller.ask(ann, Command::Mark { conversation, mark: MarkKind::Read, seq }).await.is_ok());
+    assert!(teller.ask(ann, Command::Mark { conversation, mark: MarkKind::Read, seq, private: false }).await.is_ok());
     teller.posted(ann, conversation, "a1", text("farewell, Cid")).await;
 }

@@ -140,7 +140,7 @@ async fn history_is_paged_in_both_directions() {
         ann.post(direct(1, 2), &format!("k{number}"), "x").await;
     }
     let mut part = async |span, limit| match ann.query(Query::History { conversation: direct(1, 2), span, limit: Some(limit) }).await {
-        Ok(View::History(view)) => (view.entries.iter().map(|entry| entry.seq.get()).collect::<Vec<_>>(), view.more),
+        Ok(View::History(view)) => (view.entries.iter().map(|entry| entry.entry.seq.get()).collect::<Vec<_>>(), view.more),
         other => unreachable!("{other:?}"),
     };
     assert_eq!(part(Span::Newest, 3).await, (vec![8, 9, 10], true));
@@ -161,7 +161,7 @@ async fn a_page_ends_at_its_bytes_and_says_that_there_is_more() {
         ann.post(direct(1, 2), &format!("k{number}"), &"x".repeat(40)).await;
     }
     let mut part = async |span| match ann.query(Query::History { conversation: direct(1, 2), span, limit: None }).await {
-        Ok(View::History(view)) => (view.entries.iter().map(|entry| entry.seq.get()).collect::<Vec<_>>(), view.more),
+        Ok(View::History(view)) => (view.entries.iter().map(|entry| entry.entry.seq.get()).collect::<Vec<_>>(), view.more),
         other => unreachable!("{other:?}"),
     };
     assert_eq!(part(Span::Newest).await, (vec![5, 6], true));
@@ -194,7 +194,7 @@ async fn a_sync_answers_every_log_with_exactly_one_outcome() {
         unreachable!("no sync")
     };
     let outcomes: Vec<_> = sync.conversations.iter().map(|(_, _, outcome)| outcome).collect();
-    assert!(matches!(outcomes[0], Resumed::Complete(entries) if entries.len() == 1 && entries[0].seq == seq(2)));
+    assert!(matches!(outcomes[0], Resumed::Complete(entries) if entries.len() == 1 && entries[0].entry.seq == seq(2)));
     assert!(matches!(outcomes[1], Resumed::Reset(actors::view::ResetReason::Ahead)));
     assert!(matches!(outcomes[2], Resumed::Reset(actors::view::ResetReason::Incarnation)));
     assert!(matches!(outcomes[3], Resumed::Reset(actors::view::ResetReason::NotAMember)));
@@ -266,6 +266,6 @@ async fn an_empty_message_is_refused() {
     let mut ann = stage.connect(1).await;
     assert_eq!(ann.ask(post(direct(1, 2), "k", "")).await, Err(Rejected::EmptyMessage));
     let content = Content { text: "x".into(), reply_to: Some(seq(4)), ..Content::default() };
-    let command = actors::command::Command::Post { conversation: direct(1, 2), client_key: crate::world::key("k"), content };
+    let command = actors::command::Command::Post { conversation: direct(1, 2), client_key: crate::world::key("k"), content, media: vec![] };
     assert_eq!(ann.ask(command).await, Err(Rejected::NoSuchEntry { seq: seq(4) }));
 }

@@ -8,17 +8,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use actors::account::{Account, Login};
+use actors::account::{Account, Login, Seen};
+use actors::bits::Bits;
 use actors::command::{Command, MarkKind, Query, Span};
-use actors::content::GroupName;
-use actors::entry::{Act, Batch, Entry, GroupRow, Head, Membership, Role};
+use actors::content::{GroupName, Reaction};
+use actors::entry::{Act, Amendment, Batch, Entry, GroupRow, Head, Invitation, Membership, Notice, Preferences, Role};
 use actors::event::Event;
-use actors::id::{Bucket, ConversationId, Epoch, GroupId, LogId, LoginId, Segment, Seq, UserId};
+use actors::id::{Bucket, ConversationId, DirectNumber, Epoch, GroupId, LogId, LoginId, Pair, Segment, Seq, UserId};
 use actors::limits::{Limit, Limits};
 use actors::node::Node;
 use actors::rejected::Rejected;
+use actors::relation::Bond;
 use actors::store::{
-    AccountKey, AccountStore, Answer, AppendError, Block, LogStore, Marks, MemberStore, PutError, Sequence, Store, Versioned,
+    AccountKey, AccountStore, Answer, AppendError, Block, HomeStore, LogStore, Marks, MemberStore, MessageStore, Overview, PutError,
+    RelationStore, Sequence, Store, Versioned,
 };
 use actors::testkit::clock::ManualClock;
 use actors::time::Timestamp;
@@ -115,6 +118,9 @@ impl LogStore for Mortal {
     fn bind_segment(&self, segment: Segment, log: LogId, bucket: Bucket) -> Answer<'_, ()> {
         self.write(self.inner.bind_segment(segment, log, bucket))
     }
+    fn bucket_of(&self, segment: Segment) -> Answer<'_, Option<(LogId, Bucket)>> {
+        self.read(self.inner.bucket_of(segment))
+    }
 }
 
 impl MemberStore for Mortal {
@@ -136,6 +142,18 @@ impl MemberStore for Mortal {
     fn raise(&self, conversation: ConversationId, marks: Vec<(UserId, Marks)>) -> Answer<'_, Vec<Marks>> {
         self.write(self.inner.raise(conversation, marks))
     }
+    fn marks_of<'a>(&'a self, conversation: ConversationId, users: &'a [UserId]) -> Answer<'a, Vec<Marks>> {
+        self.read(self.inner.marks_of(conversation, users))
+    }
+    fn overviews<'a>(&'a self, user: UserId, conversations: &'a [ConversationId]) -> Answer<'a, Vec<Overview>> {
+        self.read(self.inner.overviews(user, conversations))
+    }
+    fn invitations(&self, group: GroupId, after: Option<UserId>, limit: usize) -> Answer<'_, Vec<(UserId, Invitation)>> {
+        self.read(self.inner.invitations(group, after, limit))
+    }
+    fn invitation(&self, group: GroupId, user: UserId) -> Answer<'_, Option<Invitation>> {
+        self.read(self.inner.invitation(group, user))
+    }
 }
 
 impl AccountStore for Mortal {
@@ -153,6 +171,78 @@ impl AccountStore for Mortal {
     }
     fn put_login(&self, login: Login, version: u64) -> Answer<'_, (), PutError> {
         self.write(self.inner.put_login(login, version))
+    }
+    fn erasing(&self, limit: usize) -> Answer<'_, Vec<UserId>> {
+        self.read(self.inner.erasing(limit))
+    }
+    fn logins(&self, user: UserId, now: Timestamp, limit: usize) -> Answer<'_, Vec<Versioned<Login>>> {
+        self.read(self.inner.logins(user, now, limit))
+    }
+    fn search<'a>(&'a self, prefix: &'a str, limit: usize) -> Answer<'a, Vec<UserId>> {
+        self.read(self.inner.search(prefix, limit))
+    }
+    fn seen<'a>(&'a self, users: &'a [UserId]) -> Answer<'a, Vec<Seen>> {
+        self.read(self.inner.seen(users))
+    }
+    fn touch(&self, user: UserId, seen: Seen) -> Answer<'_, ()> {
+        self.write(self.inner.touch(user, seen))
+    }
+}
+
+impl MessageStore for Mortal {
+    fn amendments(&self, conversation: ConversationId, from: Seq, to: Seq, limit: usize) -> Answer<'_, Vec<(Seq, Amendment)>> {
+        self.read(self.inner.amendments(conversation, from, to, limit))
+    }
+    fn reactions_of<'a>(&'a self, conversation: ConversationId, user: UserId, messages: &'a [Seq]) -> Answer<'a, Vec<Vec<Reaction>>> {
+        self.read(self.inner.reactions_of(conversation, user, messages))
+    }
+    fn reactions(
+        &self,
+        conversation: ConversationId,
+        message: Seq,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Answer<'_, Vec<(UserId, Vec<Reaction>)>> {
+        self.read(self.inner.reactions(conversation, message, after, limit))
+    }
+    fn gone(&self, conversation: ConversationId, from: Bucket, to: Bucket) -> Answer<'_, Vec<(Bucket, Bits)>> {
+        self.read(self.inner.gone(conversation, from, to))
+    }
+    fn direct_numbers<'a>(&'a self, pairs: &'a [Pair]) -> Answer<'a, Vec<Option<DirectNumber>>> {
+        self.read(self.inner.direct_numbers(pairs))
+    }
+    fn direct(&self, number: DirectNumber) -> Answer<'_, Option<Pair>> {
+        self.read(self.inner.direct(number))
+    }
+}
+
+impl HomeStore for Mortal {
+    fn preferences<'a>(&'a self, user: UserId, conversations: &'a [ConversationId]) -> Answer<'a, Vec<Preferences>> {
+        self.read(self.inner.preferences(user, conversations))
+    }
+    fn hidden(&self, user: UserId, conversation: ConversationId, from: Bucket, to: Bucket) -> Answer<'_, Vec<(Bucket, Bits)>> {
+        self.read(self.inner.hidden(user, conversation, from, to))
+    }
+    fn notices(&self, user: UserId, before: Option<Seq>, limit: usize) -> Answer<'_, Vec<(Seq, Notice)>> {
+        self.read(self.inner.notices(user, before, limit))
+    }
+    fn notices_read(&self, user: UserId) -> Answer<'_, Seq> {
+        self.read(self.inner.notices_read(user))
+    }
+}
+
+impl RelationStore for Mortal {
+    fn bond(&self, pair: Pair) -> Answer<'_, Versioned<Bond>> {
+        self.read(self.inner.bond(pair))
+    }
+    fn put_bond(&self, bond: Bond, version: u64) -> Answer<'_, (), PutError> {
+        self.write(self.inner.put_bond(bond, version))
+    }
+    fn bonds(&self, user: UserId, after: Option<UserId>, limit: usize) -> Answer<'_, Vec<Bond>> {
+        self.read(self.inner.bonds(user, after, limit))
+    }
+    fn bonds_with<'a>(&'a self, user: UserId, others: &'a [UserId]) -> Answer<'a, Vec<Bond>> {
+        self.read(self.inner.bonds_with(user, others))
     }
 }
 
@@ -173,11 +263,11 @@ struct Progress {
 /// Who does what in each step.
 fn script(step: usize, group: Option<ConversationId>) -> Option<(u64, Command)> {
     let group = || group.expect("the group was created first");
-    let read = |conversation, seq| Command::Mark { conversation, mark: MarkKind::Read, seq: Seq::new(seq).expect("valid") };
+    let read = |conversation, seq| Command::Mark { conversation, mark: MarkKind::Read, seq: Seq::new(seq).expect("valid"), private: false };
     let members = |numbers: &[u64]| numbers.iter().map(|number| user(*number)).collect();
     let name = GroupName::new("friends").expect("valid");
     Some(match step {
-        0 => (1, Command::CreateGroup { client_key: key("c"), name, members: members(&[2, 3]) }),
+        0 => (1, Command::CreateGroup { client_key: key("c"), name, members: members(&[2, 3]), open: false }),
         1 => (1, post(group(), "p1", "one")),
         2 => (2, read(group(), 2)),
         3 => (1, Command::AddMembers { conversation: group(), client_key: key("a"), members: members(&[4]) }),
@@ -241,6 +331,23 @@ async fn told(store: &dyn Store, conversation: ConversationId) -> Told {
                 told.gone.insert(*member, entry.seq);
             }
             Act::Appeared { .. } | Act::Vanished { .. } => unreachable!("of users' logs"),
+            Act::Edited { .. }
+            | Act::Deleted { .. }
+            | Act::Erased(_)
+            | Act::Reacted { .. }
+            | Act::Changed(_)
+            | Act::RoleSet { .. }
+            | Act::HandedOver { .. }
+            | Act::Invited { .. }
+            | Act::Declined { .. }
+            | Act::Set { .. }
+            | Act::Noticed(_)
+            | Act::Withdrawn { .. }
+            | Act::NoticesRead { .. }
+            | Act::Related { .. }
+            | Act::AccountChanged => {
+                unreachable!("not in the script")
+            }
         }
     }
     if let ConversationId::Direct(_) = conversation
@@ -320,7 +427,7 @@ async fn sees(node: &Node, store: &dyn Store, number: u64, conversation: Convers
     let last = told.members.contains_key(&who).then(|| told.entries.last().map(|entry| entry.seq)).flatten();
     let end = last.or(told.gone.get(&who).copied());
     if let (Some(last), Ok(View::History(history))) = (end, history) {
-        let shown: Vec<_> = history.entries.iter().map(|entry| entry.seq).collect();
+        let shown: Vec<_> = history.entries.iter().map(|entry| entry.entry.seq).collect();
         assert!(shown.iter().all(|seq| *seq <= last), "user {number} is shown nothing beyond {last:?}: {shown:?}");
         assert_eq!(shown.last(), Some(&last), "user {number} is shown everything up to {last:?}");
     }
@@ -339,7 +446,7 @@ async fn ending(store: &dyn Store, group: ConversationId) -> Vec<String> {
     for conversation in [group, direct(1, 5)] {
         let told = told(store, conversation).await;
         end.extend(told.entries.iter().map(|entry| match &entry.act {
-            Act::Created { name, members } => format!("{} created {name:?} {members:?}", entry.author.get()),
+            Act::Created { name, members, .. } => format!("{} created {name:?} {members:?}", entry.author.get()),
             act => format!("{} {} {act:?}", entry.seq.get(), entry.author.get()),
         }));
         for number in 1..=USERS {

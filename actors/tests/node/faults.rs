@@ -16,7 +16,7 @@ async fn texts(device: &mut Device) -> Vec<String> {
         Ok(View::History(view)) => view
             .entries
             .iter()
-            .map(|entry| match &entry.act {
+            .map(|entry| match &entry.entry.act {
                 actors::entry::Act::Message(content) => content.text.to_string(),
                 other => unreachable!("{other:?}"),
             })
@@ -136,7 +136,7 @@ async fn a_store_that_stays_unreadable_is_said_to_be_unavailable_in_time() {
     let mut ann = stage.connect(1).await;
     stage.store.set_faults(Box::new(|call| (call == Call::Head).then_some(Fault::Before)));
     let name = actors::content::GroupName::new("friends").expect("valid");
-    let create = actors::command::Command::CreateGroup { client_key: crate::world::key("c"), name, members: vec![] };
+    let create = actors::command::Command::CreateGroup { client_key: crate::world::key("c"), name, members: vec![], open: false };
     let sent = [ann.send(post(direct(1, 2), "k1", "one")), ann.send(create)];
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     stage.clock.advance(std::time::Duration::from_secs(11));

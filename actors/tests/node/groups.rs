@@ -15,6 +15,7 @@ fn create(client_key: &str, members: &[u64]) -> Command {
         client_key: key(client_key),
         name: GroupName::new("friends").expect("valid"),
         members: members.iter().map(|number| user(*number)).collect(),
+        open: false,
     }
 }
 
@@ -90,7 +91,7 @@ async fn who_joins_hears_from_the_joining_on_and_who_goes_up_to_the_going() {
     let Ok(View::History(history)) = ben.query(Query::History { conversation: group, span: Span::Newest, limit: None }).await else {
         unreachable!("no history")
     };
-    assert_eq!(history.entries.last().map(|entry| entry.seq.get()), Some(5));
+    assert_eq!(history.entries.last().map(|entry| entry.entry.seq.get()), Some(5));
     assert_eq!(history.tail.seq.get(), 5);
     let Ok(View::Conversations { page, .. }) = ben.query(Query::Conversations { cursor: None, limit: None }).await else {
         unreachable!("no page")

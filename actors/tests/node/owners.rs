@@ -24,7 +24,7 @@ async fn two() -> (Stage, Stage) {
 
 async fn group(owner: &mut Device) -> ConversationId {
     let name = GroupName::new("friends").expect("valid");
-    match owner.ask(Command::CreateGroup { client_key: key("create"), name, members: vec![user(2), user(3)] }).await {
+    match owner.ask(Command::CreateGroup { client_key: key("create"), name, members: vec![user(2), user(3)], open: false }).await {
         Ok(View::Appended(appended)) => appended.conversation,
         other => unreachable!("{other:?}"),
     }
@@ -36,7 +36,7 @@ fn remove(conversation: ConversationId, client_key: &str, member: u64) -> Comman
 
 async fn history(device: &mut Device, conversation: ConversationId) -> Vec<u64> {
     match device.query(Query::History { conversation, span: Span::Newest, limit: Some(200) }).await {
-        Ok(View::History(view)) => view.entries.iter().map(|entry| entry.seq.get()).collect(),
+        Ok(View::History(view)) => view.entries.iter().map(|entry| entry.entry.seq.get()).collect(),
         other => unreachable!("{other:?}"),
     }
 }

@@ -11,7 +11,7 @@ use actors::view::{PresenceView, View};
 use crate::world::{Device, Stage, direct, user};
 
 fn mark(kind: MarkKind, seq: u64) -> Command {
-    Command::Mark { conversation: direct(1, 2), mark: kind, seq: Seq::new(seq).expect("valid") }
+    Command::Mark { conversation: direct(1, 2), mark: kind, seq: Seq::new(seq).expect("valid"), private: false }
 }
 
 async fn unread(device: &mut Device) -> u64 {
@@ -97,9 +97,13 @@ async fn presence_is_told_to_who_watches_and_has_talked() {
     let mut ann = stage.connect(1).await;
     ann.post(direct(1, 2), "k", "x").await;
     let watching = ann.ask(Command::Watch { users: vec![user(2), user(3), user(77), user(1)] }).await;
-    assert_eq!(watching, Ok(View::Watching(vec![PresenceView { user: user(2), online: false }])), "strangers are left out");
+    assert_eq!(
+        watching,
+        Ok(View::Watching(vec![PresenceView { user: user(2), online: false, last_seen: None }])),
+        "strangers are left out"
+    );
     let presence = |event: &Event| match event {
-        Event::Presence { user, online } => Some((*user, *online)),
+        Event::Presence { user, online, .. } => Some((*user, *online)),
         _ => None,
     };
     let ben = stage.connect(2).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use actors::account::{Account, DisplayName, Email, Username};
+use actors::account::{Account, DisplayName, Email, PasswordHash, Username};
 use actors::command::{Command, Query};
 use actors::content::{ClientKey, Content};
 use actors::credential::Identity;
@@ -19,7 +19,7 @@ use actors::session::{Reply, Session};
 use actors::store::{AccountStore, Store};
 use actors::telemetry::Silent;
 use actors::testkit::clock::{ManualClock, SeededRandom};
-use actors::testkit::credentials::NoCredentials;
+use actors::testkit::credentials::PlainCredentials;
 use actors::testkit::memory::MemoryStore;
 use actors::time::Timestamp;
 use actors::view::{Appended, View};
@@ -71,7 +71,7 @@ pub(crate) async fn start_seeded(store: Arc<dyn Store>, clock: Arc<ManualClock>,
         clock,
         random: Arc::new(SeededRandom::new(seed)),
         store,
-        credentials: Arc::new(NoCredentials),
+        credentials: Arc::new(PlainCredentials::default()),
         relay: Arc::new(LocalRelay),
         telemetry: Arc::new(Silent),
         limits: Arc::new(limits),
@@ -81,15 +81,10 @@ pub(crate) async fn start_seeded(store: Arc<dyn Store>, clock: Arc<ManualClock>,
 
 /// The account of the user with this number.
 pub(crate) fn account(number: u64) -> Account {
-    Account {
-        id: user(number),
-        username: Username::new(&format!("user{number}")).expect("valid"),
-        email: Email::new(&format!("user{number}@example.org")).expect("valid"),
-        name: DisplayName::default(),
-        password: None,
-        active: true,
-        created_at: Timestamp(0),
-    }
+    let username = Username::new(&format!("user{number}")).expect("valid");
+    let email = Email::new(&format!("user{number}@example.org")).expect("valid");
+    let password = Some(PasswordHash("plain:correct horse".into()));
+    Account::new(user(number), username, email, DisplayName::default(), password, Timestamp(0))
 }
 
 pub(crate) fn user(number: u64) -> UserId {
@@ -106,7 +101,7 @@ pub(crate) fn key(text: &str) -> ClientKey {
 
 pub(crate) fn post(conversation: ConversationId, client_key: &str, text: &str) -> Command {
     let content = Content { text: text.into(), ..Content::default() };
-    Command::Post { conversation, client_key: key(client_key), content }
+    Command::Post { conversation, client_key: key(client_key), content, media: vec![] }
 }
 
 /// One connection of one user.

@@ -4,14 +4,21 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use actors::account::{Account, Login};
-use actors::entry::{Batch, Entry, GroupRow, Head, Membership};
-use actors::id::{BatchId, Bucket, ConversationId, Epoch, GroupId, LogId, LoginId, MessageId, Pos, Segment, Seq, UserId};
+use actors::account::{Account, Login, Seen};
+use actors::bits::Bits;
+use actors::content::Reaction;
+use actors::entry::{Amendment, Batch, Entry, GroupRow, Head, Invitation, Membership, Notice, Preferences};
+use actors::id::{
+    BatchId, Bucket, ConversationId, DirectNumber, Epoch, GroupId, LogId, LoginId, MessageId, Pair, Pos, Segment, Seq, UserId,
+};
 use actors::planted::Plant;
+use actors::relation::Bond;
 use actors::store::{
-    AccountKey, AccountStore, Answer, AppendError, Block, LogStore, Marks, MemberStore, PutError, Sequence, Store, Versioned,
+    AccountKey, AccountStore, Answer, AppendError, Block, HomeStore, LogStore, Marks, MemberStore, MessageStore, Overview, PutError,
+    RelationStore, Sequence, Store, Versioned,
 };
 use actors::testkit::memory::MemoryStore;
+use actors::time::Timestamp;
 
 use crate::faults::detach;
 
@@ -154,6 +161,9 @@ impl LogStore for LyingStore {
     fn bind_segment(&self, segment: Segment, log: LogId, bucket: Bucket) -> Answer<'_, ()> {
         self.inner.bind_segment(segment, log, bucket)
     }
+    fn bucket_of(&self, segment: Segment) -> Answer<'_, Option<(LogId, Bucket)>> {
+        self.inner.bucket_of(segment)
+    }
 }
 
 impl MemberStore for LyingStore {
@@ -189,6 +199,18 @@ impl MemberStore for LyingStore {
             Ok(marks.into_iter().map(|(_, marks)| marks).collect())
         })
     }
+    fn marks_of<'a>(&'a self, conversation: ConversationId, users: &'a [UserId]) -> Answer<'a, Vec<Marks>> {
+        self.inner.marks_of(conversation, users)
+    }
+    fn overviews<'a>(&'a self, user: UserId, conversations: &'a [ConversationId]) -> Answer<'a, Vec<Overview>> {
+        self.inner.overviews(user, conversations)
+    }
+    fn invitations(&self, group: GroupId, after: Option<UserId>, limit: usize) -> Answer<'_, Vec<(UserId, Invitation)>> {
+        self.inner.invitations(group, after, limit)
+    }
+    fn invitation(&self, group: GroupId, user: UserId) -> Answer<'_, Option<Invitation>> {
+        self.inner.invitation(group, user)
+    }
 }
 
 impl AccountStore for LyingStore {
@@ -206,6 +228,78 @@ impl AccountStore for LyingStore {
     }
     fn put_login(&self, login: Login, version: u64) -> Answer<'_, (), PutError> {
         self.inner.put_login(login, version)
+    }
+    fn erasing(&self, limit: usize) -> Answer<'_, Vec<UserId>> {
+        self.inner.erasing(limit)
+    }
+    fn logins(&self, user: UserId, now: Timestamp, limit: usize) -> Answer<'_, Vec<Versioned<Login>>> {
+        self.inner.logins(user, now, limit)
+    }
+    fn search<'a>(&'a self, prefix: &'a str, limit: usize) -> Answer<'a, Vec<UserId>> {
+        self.inner.search(prefix, limit)
+    }
+    fn seen<'a>(&'a self, users: &'a [UserId]) -> Answer<'a, Vec<Seen>> {
+        self.inner.seen(users)
+    }
+    fn touch(&self, user: UserId, seen: Seen) -> Answer<'_, ()> {
+        self.inner.touch(user, seen)
+    }
+}
+
+impl MessageStore for LyingStore {
+    fn amendments(&self, conversation: ConversationId, from: Seq, to: Seq, limit: usize) -> Answer<'_, Vec<(Seq, Amendment)>> {
+        self.inner.amendments(conversation, from, to, limit)
+    }
+    fn reactions_of<'a>(&'a self, conversation: ConversationId, user: UserId, messages: &'a [Seq]) -> Answer<'a, Vec<Vec<Reaction>>> {
+        self.inner.reactions_of(conversation, user, messages)
+    }
+    fn reactions(
+        &self,
+        conversation: ConversationId,
+        message: Seq,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Answer<'_, Vec<(UserId, Vec<Reaction>)>> {
+        self.inner.reactions(conversation, message, after, limit)
+    }
+    fn gone(&self, conversation: ConversationId, from: Bucket, to: Bucket) -> Answer<'_, Vec<(Bucket, Bits)>> {
+        self.inner.gone(conversation, from, to)
+    }
+    fn direct_numbers<'a>(&'a self, pairs: &'a [Pair]) -> Answer<'a, Vec<Option<DirectNumber>>> {
+        self.inner.direct_numbers(pairs)
+    }
+    fn direct(&self, number: DirectNumber) -> Answer<'_, Option<Pair>> {
+        self.inner.direct(number)
+    }
+}
+
+impl HomeStore for LyingStore {
+    fn preferences<'a>(&'a self, user: UserId, conversations: &'a [ConversationId]) -> Answer<'a, Vec<Preferences>> {
+        self.inner.preferences(user, conversations)
+    }
+    fn hidden(&self, user: UserId, conversation: ConversationId, from: Bucket, to: Bucket) -> Answer<'_, Vec<(Bucket, Bits)>> {
+        self.inner.hidden(user, conversation, from, to)
+    }
+    fn notices(&self, user: UserId, before: Option<Seq>, limit: usize) -> Answer<'_, Vec<(Seq, Notice)>> {
+        self.inner.notices(user, before, limit)
+    }
+    fn notices_read(&self, user: UserId) -> Answer<'_, Seq> {
+        self.inner.notices_read(user)
+    }
+}
+
+impl RelationStore for LyingStore {
+    fn bond(&self, pair: Pair) -> Answer<'_, Versioned<Bond>> {
+        self.inner.bond(pair)
+    }
+    fn put_bond(&self, bond: Bond, version: u64) -> Answer<'_, (), PutError> {
+        self.inner.put_bond(bond, version)
+    }
+    fn bonds(&self, user: UserId, after: Option<UserId>, limit: usize) -> Answer<'_, Vec<Bond>> {
+        self.inner.bonds(user, after, limit)
+    }
+    fn bonds_with<'a>(&'a self, user: UserId, others: &'a [UserId]) -> Answer<'a, Vec<Bond>> {
+        self.inner.bonds_with(user, others)
     }
 }
 

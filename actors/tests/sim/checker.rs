@@ -69,6 +69,21 @@ impl<'a> Judged<'a> {
                     }
                 }
                 Act::Message(_) | Act::Appeared { .. } | Act::Vanished { .. } => {}
+                Act::Edited { .. }
+                | Act::Deleted { .. }
+                | Act::Erased(_)
+                | Act::Reacted { .. }
+                | Act::Changed(_)
+                | Act::RoleSet { .. }
+                | Act::HandedOver { .. }
+                | Act::Invited { .. }
+                | Act::Declined { .. }
+                | Act::Set { .. }
+                | Act::Noticed(_)
+                | Act::Withdrawn { .. }
+                | Act::NoticesRead { .. }
+                | Act::Related { .. }
+                | Act::AccountChanged => {}
             }
         }
         Self { log, by_seq, by_key, stays }
@@ -175,13 +190,30 @@ impl<'a> Judge<'a> {
                 let ends = judged.stays.get(member).is_some_and(|stays| stays.iter().any(|(_, until)| *until == Some(seq)));
                 self.must(ends, "I8", || format!("{id}: u{} leaves at {} and was not there", member.get(), seq.get()));
             }
-            Act::Message(_) | Act::Joined { .. } => {
+            Act::Message(_)
+            | Act::Joined { .. }
+            | Act::Edited { .. }
+            | Act::Deleted { .. }
+            | Act::Erased(_)
+            | Act::Reacted { .. }
+            | Act::Changed(_)
+            | Act::RoleSet { .. }
+            | Act::HandedOver { .. }
+            | Act::Invited { .. } => {
                 let author = entry.author;
                 self.must(judged.takes_part(author, seq), "I8", || {
                     format!("{id}: {} at {} is by u{}, who is no member", entry.client_key.as_str(), seq.get(), author.get())
                 });
             }
-            Act::Appeared { .. } | Act::Vanished { .. } => {
+            Act::Declined { .. } => {} // by whoever was invited: no member
+            Act::Appeared { .. }
+            | Act::Vanished { .. }
+            | Act::Set { .. }
+            | Act::Noticed(_)
+            | Act::Withdrawn { .. }
+            | Act::NoticesRead { .. }
+            | Act::Related { .. }
+            | Act::AccountChanged => {
                 self.must(false, "I3", || format!("{id} has an entry of a user's log at {}", seq.get()));
             }
         }
@@ -364,7 +396,7 @@ impl<'a> Judge<'a> {
         self.must(reset || cut || tail >= known, "I7", || format!("{name} ends before {}", known.get()));
         match outcome {
             Resumed::Complete(entries) => {
-                let seqs: Vec<_> = entries.iter().map(|entry| entry.seq.get()).collect();
+                let seqs: Vec<_> = entries.iter().map(|entry| entry.entry.seq.get()).collect();
                 let wanted: Vec<_> = (from.get() + 1..=tail.get()).collect();
                 self.must(seqs == wanted, "I7", || format!("{name} to {} brought {seqs:?}", tail.get()));
             }

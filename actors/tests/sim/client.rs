@@ -225,7 +225,7 @@ impl Client {
     async fn event(&mut self, event: &Event) {
         let line = self.line();
         match event {
-            Event::Entry { conversation, incarnation, entry } => self.saw(*conversation, *incarnation, entry, By::Event),
+            Event::Entry { conversation, incarnation, entry, .. } => self.saw(*conversation, *incarnation, entry, By::Event),
             Event::Own { incarnation, entry } => {
                 self.own = Some(Cursor { incarnation: *incarnation, seq: entry.seq });
                 self.own_entry(entry);
@@ -237,7 +237,8 @@ impl Client {
                     self.world.history.fact(Fact::Shown { line, conversation, member, marks, stored });
                 }
             }
-            Event::Unread { .. } | Event::Typing { .. } | Event::Presence { .. } => {}
+            Event::Members { conversation, to, .. } => self.know_of(*conversation, *to),
+            Event::Bond { .. } | Event::Unread { .. } | Event::Typing { .. } | Event::Presence { .. } => {}
         }
     }
 
@@ -344,7 +345,7 @@ impl Client {
         self.own = Some(view.user.0);
         if let Resumed::Complete(entries) = &view.user.1 {
             for entry in entries {
-                self.own_entry(entry);
+                self.own_entry(&entry.entry);
             }
         }
         for (conversation, tail, outcome) in view.conversations {
@@ -353,7 +354,7 @@ impl Client {
             match outcome {
                 Resumed::Complete(entries) => {
                     for entry in &entries {
-                        self.saw(conversation, tail.incarnation, entry, By::Sync);
+                        self.saw(conversation, tail.incarnation, &entry.entry, By::Sync);
                     }
                 }
                 Resumed::Gap { to, .. } => self.know_of(conversation, to),
@@ -398,10 +399,10 @@ impl Client {
 
     fn paged(&mut self, conversation: ConversationId, after: Seq, view: &HistoryView) {
         let (line, tail, more) = (self.line(), view.tail.seq, view.more);
-        let seqs = view.entries.iter().map(|entry| entry.seq).collect();
+        let seqs = view.entries.iter().map(|entry| entry.entry.seq).collect();
         self.world.history.fact(Fact::Paged { line, conversation, after, tail, more, seqs });
         for entry in &view.entries {
-            self.saw(conversation, view.tail.incarnation, entry, By::Page);
+            self.saw(conversation, view.tail.incarnation, &entry.entry, By::Page);
         }
     }
 
@@ -474,7 +475,7 @@ impl Client {
         let Some(conversation) = conversation else { return };
         let client_key = self.key();
         let content = Content { text: format!("{} says {}", self.number, self.wishes.len()).into(), ..Content::default() };
-        self.wish(Command::Post { conversation, client_key, content });
+        self.wish(Command::Post { conversation, client_key, content, media: vec![] });
     }
 
     /// The same again, though it was answered: the first answer must come back.
@@ -496,7 +497,7 @@ impl Client {
             && self.has_room()
         {
             let content = Content { text: "something else".into(), ..Content::default() };
-            let command = Command::Post { conversation, client_key, content };
+            let command = Command::Post { conversation, client_key, content, media: vec![] };
             self.ask(asked(&command), Open::Other, Ok(command));
         }
     }
@@ -507,7 +508,7 @@ impl Client {
         let seq = upto.minus(self.dice.below(8));
         let mark = if self.dice.often(500) { MarkKind::Read } else { MarkKind::Delivered };
         if seq != Seq::ZERO && self.has_room() {
-            self.ask(Asked::Mark, Open::Other, Ok(Command::Mark { conversation, mark, seq }));
+            self.ask(Asked::Mark, Open::Other, Ok(Command::Mark { conversation, mark, seq, private: false }));
         }
     }
 
@@ -526,7 +527,7 @@ impl Client {
     fn create(&mut self) {
         let members = (1..=self.world.plan.users).map(user).filter(|_| self.dice.often(400)).collect();
         let (client_key, name) = (self.key(), GroupName::new("another").expect("valid"));
-        self.wish(Command::CreateGroup { client_key, name, members });
+        self.wish(Command::CreateGroup { client_key, name, members, open: false });
     }
 
     fn look_back(&mut self) {
@@ -585,14 +586,25 @@ fn key_of(command: &Command) -> Option<&ClientKey> {
         | Command::CreateGroup { client_key, .. }
         | Command::AddMembers { client_key, .. }
         | Command::RemoveMember { client_key, .. } => Some(client_key),
+        Command::Edit { client_key, .. }
+        | Command::Delete { client_key, .. }
+        | Command::React { client_key, .. }
+        | Command::Forward { client_key, .. }
+        | Command::ChangeGroup { client_key, .. }
+        | Command::SetRole { client_key, .. }
+        | Command::HandOver { client_key, .. }
+        | Command::Invite { client_key, .. }
+        | Command::Join { client_key, .. }
+        | Command::Decline { client_key, .. } => Some(client_key),
         Command::Mark { .. } | Command::Type { .. } | Command::Watch { .. } => None,
+        Command::Relate { .. } | Command::Set { .. } | Command::ReadNotices { .. } => None,
     }
 }
 
 /// What a command asks to be stored.
 fn asked(command: &Command) -> Asked {
     match command {
-        Command::Post { conversation, client_key, content } => {
+        Command::Post { conversation, client_key, content, media: _ } => {
             Asked::Store(*conversation, client_key.clone(), Act::Message(content.clone()))
         }
         Command::AddMembers { conversation, client_key, members } => {
@@ -604,5 +616,13 @@ fn asked(command: &Command) -> Asked {
         Command::CreateGroup { client_key, .. } => Asked::Create(client_key.clone()),
         Command::Mark { .. } => Asked::Mark,
         Command::Type { .. } | Command::Watch { .. } => Asked::Know,
+        Command::Edit { .. } | Command::Delete { .. } | Command::React { .. } | Command::Forward { .. } => never(command),
+        Command::ChangeGroup { .. } | Command::SetRole { .. } | Command::HandOver { .. } | Command::Invite { .. } => never(command),
+        Command::Join { .. } | Command::Decline { .. } | Command::Relate { .. } | Command::Set { .. } => never(command),
+        Command::ReadNotices { .. } => never(command),
     }
+}
+
+fn never(command: &Command) -> ! {
+    unreachable!("no client asks for this: {command:?}")
 }

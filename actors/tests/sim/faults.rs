@@ -9,12 +9,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use actors::account::{Account, Login};
-use actors::entry::{Batch, Entry, GroupRow, Head, Membership};
-use actors::id::{Bucket, ConversationId, Epoch, GroupId, LogId, LoginId, Segment, Seq, UserId};
+use actors::account::{Account, Login, Seen};
+use actors::bits::Bits;
+use actors::content::Reaction;
+use actors::entry::{Amendment, Batch, Entry, GroupRow, Head, Invitation, Membership, Notice, Preferences};
+use actors::id::{Bucket, ConversationId, DirectNumber, Epoch, GroupId, LogId, LoginId, Pair, Segment, Seq, UserId};
+use actors::relation::Bond;
 use actors::store::{
-    AccountKey, AccountStore, Answer, AppendError, Block, LogStore, Marks, MemberStore, PutError, Sequence, Store, StoreError, Versioned,
+    AccountKey, AccountStore, Answer, AppendError, Block, HomeStore, LogStore, Marks, MemberStore, MessageStore, Overview, PutError,
+    RelationStore, Sequence, Store, StoreError, Versioned,
 };
+use actors::time::Timestamp;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{sleep, timeout};
 
@@ -237,6 +242,11 @@ impl LogStore for FaultyStore {
         let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.bind_segment(segment, log, bucket).await }) };
         Box::pin(self.call(("bind", true), unknown(), work))
     }
+
+    fn bucket_of(&self, segment: Segment) -> Answer<'_, Option<(LogId, Bucket)>> {
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.bucket_of(segment).await }) };
+        Box::pin(self.call(("bucket_of", false), unavailable(), work))
+    }
 }
 
 impl MemberStore for FaultyStore {
@@ -269,6 +279,28 @@ impl MemberStore for FaultyStore {
         let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.raise(conversation, marks).await }) };
         Box::pin(self.call(("raise", true), unknown(), work))
     }
+
+    fn marks_of<'a>(&'a self, conversation: ConversationId, users: &'a [UserId]) -> Answer<'a, Vec<Marks>> {
+        let users = users.to_vec();
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.marks_of(conversation, &users).await }) };
+        Box::pin(self.call(("marks_of", false), unavailable(), work))
+    }
+
+    fn overviews<'a>(&'a self, user: UserId, conversations: &'a [ConversationId]) -> Answer<'a, Vec<Overview>> {
+        let conversations = conversations.to_vec();
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.overviews(user, &conversations).await }) };
+        Box::pin(self.call(("overviews", false), unavailable(), work))
+    }
+
+    fn invitations(&self, group: GroupId, after: Option<UserId>, limit: usize) -> Answer<'_, Vec<(UserId, Invitation)>> {
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.invitations(group, after, limit).await }) };
+        Box::pin(self.call(("invitations", false), unavailable(), work))
+    }
+
+    fn invitation(&self, group: GroupId, user: UserId) -> Answer<'_, Option<Invitation>> {
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.invitation(group, user).await }) };
+        Box::pin(self.call(("invitation", false), unavailable(), work))
+    }
 }
 
 impl AccountStore for FaultyStore {
@@ -293,6 +325,125 @@ impl AccountStore for FaultyStore {
     fn put_login(&self, login: Login, version: u64) -> Answer<'_, (), PutError> {
         let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.put_login(login, version).await }) };
         Box::pin(self.call(("put_login", true), PutError::Store(unknown()), work))
+    }
+
+    fn erasing(&self, limit: usize) -> Answer<'_, Vec<UserId>> {
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.erasing(limit).await }) };
+        Box::pin(self.call(("erasing", false), unavailable(), work))
+    }
+
+    fn logins(&self, user: UserId, now: Timestamp, limit: usize) -> Answer<'_, Vec<Versioned<Login>>> {
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.logins(user, now, limit).await }) };
+        Box::pin(self.call(("logins", false), unavailable(), work))
+    }
+
+    fn search<'a>(&'a self, prefix: &'a str, limit: usize) -> Answer<'a, Vec<UserId>> {
+        let prefix = prefix.to_owned();
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.search(&prefix, limit).await }) };
+        Box::pin(self.call(("search", false), unavailable(), work))
+    }
+
+    fn seen<'a>(&'a self, users: &'a [UserId]) -> Answer<'a, Vec<Seen>> {
+        let users = users.to_vec();
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.seen(&users).await }) };
+        Box::pin(self.call(("seen", false), unavailable(), work))
+    }
+
+    fn touch(&self, user: UserId, seen: Seen) -> Answer<'_, ()> {
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.touch(user, seen).await }) };
+        Box::pin(self.call(("touch", true), unknown(), work))
+    }
+}
+
+impl MessageStore for FaultyStore {
+    fn amendments(&self, conversation: ConversationId, from: Seq, to: Seq, limit: usize) -> Answer<'_, Vec<(Seq, Amendment)>> {
+        let work =
+            move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.amendments(conversation, from, to, limit).await }) };
+        Box::pin(self.call(("amendments", false), unavailable(), work))
+    }
+
+    fn reactions_of<'a>(&'a self, conversation: ConversationId, user: UserId, messages: &'a [Seq]) -> Answer<'a, Vec<Vec<Reaction>>> {
+        let messages = messages.to_vec();
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> {
+            Box::pin(async move { store.reactions_of(conversation, user, &messages).await })
+        };
+        Box::pin(self.call(("reactions_of", false), unavailable(), work))
+    }
+
+    fn reactions(
+        &self,
+        conversation: ConversationId,
+        message: Seq,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Answer<'_, Vec<(UserId, Vec<Reaction>)>> {
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> {
+            Box::pin(async move { store.reactions(conversation, message, after, limit).await })
+        };
+        Box::pin(self.call(("reactions", false), unavailable(), work))
+    }
+
+    fn gone(&self, conversation: ConversationId, from: Bucket, to: Bucket) -> Answer<'_, Vec<(Bucket, Bits)>> {
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.gone(conversation, from, to).await }) };
+        Box::pin(self.call(("gone", false), unavailable(), work))
+    }
+
+    fn direct_numbers<'a>(&'a self, pairs: &'a [Pair]) -> Answer<'a, Vec<Option<DirectNumber>>> {
+        let pairs = pairs.to_vec();
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.direct_numbers(&pairs).await }) };
+        Box::pin(self.call(("direct_numbers", false), unavailable(), work))
+    }
+
+    fn direct(&self, number: DirectNumber) -> Answer<'_, Option<Pair>> {
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.direct(number).await }) };
+        Box::pin(self.call(("direct", false), unavailable(), work))
+    }
+}
+
+impl HomeStore for FaultyStore {
+    fn preferences<'a>(&'a self, user: UserId, conversations: &'a [ConversationId]) -> Answer<'a, Vec<Preferences>> {
+        let conversations = conversations.to_vec();
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.preferences(user, &conversations).await }) };
+        Box::pin(self.call(("preferences", false), unavailable(), work))
+    }
+
+    fn hidden(&self, user: UserId, conversation: ConversationId, from: Bucket, to: Bucket) -> Answer<'_, Vec<(Bucket, Bits)>> {
+        let work =
+            move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.hidden(user, conversation, from, to).await }) };
+        Box::pin(self.call(("hidden", false), unavailable(), work))
+    }
+
+    fn notices(&self, user: UserId, before: Option<Seq>, limit: usize) -> Answer<'_, Vec<(Seq, Notice)>> {
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.notices(user, before, limit).await }) };
+        Box::pin(self.call(("notices", false), unavailable(), work))
+    }
+
+    fn notices_read(&self, user: UserId) -> Answer<'_, Seq> {
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.notices_read(user).await }) };
+        Box::pin(self.call(("notices_read", false), unavailable(), work))
+    }
+}
+
+impl RelationStore for FaultyStore {
+    fn bond(&self, pair: Pair) -> Answer<'_, Versioned<Bond>> {
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.bond(pair).await }) };
+        Box::pin(self.call(("bond", false), unavailable(), work))
+    }
+
+    fn put_bond(&self, bond: Bond, version: u64) -> Answer<'_, (), PutError> {
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.put_bond(bond, version).await }) };
+        Box::pin(self.call(("put_bond", true), PutError::Store(unknown()), work))
+    }
+
+    fn bonds(&self, user: UserId, after: Option<UserId>, limit: usize) -> Answer<'_, Vec<Bond>> {
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.bonds(user, after, limit).await }) };
+        Box::pin(self.call(("bonds", false), unavailable(), work))
+    }
+
+    fn bonds_with<'a>(&'a self, user: UserId, others: &'a [UserId]) -> Answer<'a, Vec<Bond>> {
+        let others = others.to_vec();
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.bonds_with(user, &others).await }) };
+        Box::pin(self.call(("bonds_with", false), unavailable(), work))
     }
 }
 

@@ -205,6 +205,21 @@ impl std::fmt::Display for Deed<'_> {
             Act::Left { member } => write!(f, "left u{}", member.get()),
             Act::Appeared { conversation } => write!(f, "appeared {conversation}"),
             Act::Vanished { conversation } => write!(f, "vanished {conversation}"),
+            Act::Edited { .. }
+            | Act::Deleted { .. }
+            | Act::Erased(_)
+            | Act::Reacted { .. }
+            | Act::Changed(_)
+            | Act::RoleSet { .. }
+            | Act::HandedOver { .. }
+            | Act::Invited { .. }
+            | Act::Declined { .. }
+            | Act::Set { .. }
+            | Act::Noticed(_)
+            | Act::Withdrawn { .. }
+            | Act::NoticesRead { .. }
+            | Act::Related { .. }
+            | Act::AccountChanged => write!(f, "{:?}", self.0),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use actors::account::{Account, DisplayName, Email, Username};
-use actors::content::{ClientKey, Content, GroupName};
+use actors::content::{AboutText, ClientKey, Content, GroupName};
 use actors::entry::{Act, Batch, Entry, GroupRow, Head, Membership, Projection, Role, Row};
 use actors::id::{BatchId, ConversationId, Epoch, Incarnation, LogId, MessageId, Pos, Segment, Seq, UserId};
 use actors::limits::{Limit, Limits};
@@ -363,15 +363,9 @@ pub(crate) fn skipped(room: &Room) -> u64 {
 /// Accounts, and conversations with their members.
 async fn prepare(memory: &MemoryStore, plan: &Plan) {
     for number in 1..=plan.users {
-        let account = Account {
-            id: user(number),
-            username: Username::new(&format!("user{number}")).expect("valid"),
-            email: Email::new(&format!("user{number}@example.org")).expect("valid"),
-            name: DisplayName::default(),
-            password: None,
-            active: true,
-            created_at: Timestamp(0),
-        };
+        let username = Username::new(&format!("user{number}")).expect("valid");
+        let email = Email::new(&format!("user{number}@example.org")).expect("valid");
+        let account = Account::new(user(number), username, email, DisplayName::default(), None, Timestamp(0));
         memory.put_account(account, 0).await.expect("a fresh store");
     }
     memory.draw(Sequence::Principals, 100).await.expect("a fresh store");
@@ -416,8 +410,16 @@ fn begin_room(memory: &MemoryStore, room: &Room, segment: Segment) {
     if is_group {
         let name = GroupName::new("a group").expect("valid");
         let others: Vec<_> = room.members[1..].to_vec();
-        let first = entry(1, 0, segment, owner, Act::Created { name: name.clone(), members: others });
-        let mut rows = vec![Row::Group(GroupRow { name, members: room.members.len() as u64, created_at: first.at })];
+        let first = entry(1, 0, segment, owner, Act::Created { name: name.clone(), members: others, open: false });
+        let mut rows = vec![Row::Group(GroupRow {
+            name,
+            members: room.members.len() as u64,
+            created_at: first.at,
+            about: AboutText::default(),
+            picture: None,
+            open: false,
+            updated_at: first.at,
+        })];
         let since = first.seq;
         for member in &room.members {
             let role = if *member == owner { Role::Owner } else { Role::Member };

@@ -44,6 +44,8 @@ const POSTS: &[Pace] = &[
     Pace { bucket: "posts_conversation", quota: Limit::PostsBurstConversation, window: Window::Rate(Limit::PostsRateConversation) },
 ];
 const GROUPS: &[Pace] = &[Pace { bucket: "groups", quota: Limit::GroupsPerHour, window: Window::Seconds(3_600) }];
+const REQUESTS: &[Pace] = &[Pace { bucket: "requests", quota: Limit::RequestsPerHour, window: Window::Seconds(3_600) }];
+const INVITES: &[Pace] = &[Pace { bucket: "invites", quota: Limit::InvitesPerHour, window: Window::Seconds(3_600) }];
 const CONNECTION: &str = "is of the connection; over HTTP every request brings its token";
 
 /// The table.
@@ -67,7 +69,7 @@ pub static TABLE: &[Row] = &[
     row("user.search", "Users whose names begin with this.", &[need("prefix", NAME), LIMIT], Answer::of::<Users<'static>>(), get("/v1/users/search")),
     row("relation.get", "What a user is to the own one.", &[USER], Answer::of::<Relation<'static>>(), get("/v1/relations/{user}")),
     row("relation.list", "The own relations of one sort.", &[need("filter", FILTER), CURSOR, LIMIT], Answer::of::<Relations<'static>>(), get("/v1/relations")),
-    row("relation.request", "Asks to be friends.", &[USER], Answer::of::<Relation<'static>>(), post("/v1/relations/{user}/request", 200)),
+    row("relation.request", "Asks to be friends.", &[USER], Answer::of::<Relation<'static>>(), post("/v1/relations/{user}/request", 200).paced(REQUESTS)),
     row("relation.accept", "Accepts a request to be friends.", &[USER], Answer::of::<Relation<'static>>(), post("/v1/relations/{user}/accept", 200)),
     row("relation.decline", "Declines a request, or takes back the own one.", &[USER], Answer::of::<Relation<'static>>(), post("/v1/relations/{user}/decline", 200)),
     row("relation.remove", "Ends a friendship.", &[USER], Answer::of::<Relation<'static>>(), delete("/v1/relations/{user}", 200)),
@@ -84,16 +86,16 @@ pub static TABLE: &[Row] = &[
     row("group.remove", "Removes a member from a group; the own number leaves it.", &[CONV, CLIENT_KEY, USER], Answer::of::<Stored>(), delete("/v1/conversations/{conv}/members/{user}", 200)),
     row("group.role", "Changes a member's role.", &[CONV, CLIENT_KEY, USER, need("role", Kind::Word(&["member", "admin"]))], Answer::of::<Stored>(), put("/v1/conversations/{conv}/members/{user}/role", 200)),
     row("group.hand_over", "Makes another member the owner.", &[CONV, CLIENT_KEY, USER], Answer::of::<Stored>(), put("/v1/conversations/{conv}/owner", 200)),
-    row("group.invite", "Invites users to a group.", &[CONV, CLIENT_KEY, need("users", USERS)], Answer::of::<Stored>(), post("/v1/conversations/{conv}/invitations", 201)),
+    row("group.invite", "Invites users to a group.", &[CONV, CLIENT_KEY, need("users", USERS)], Answer::of::<Stored>(), post("/v1/conversations/{conv}/invitations", 201).paced(INVITES)),
     row("group.join", "Joins a group that is open or to which one is invited.", &[CONV, CLIENT_KEY], Answer::of::<Stored>(), post("/v1/conversations/{conv}/join", 201)),
     row("group.decline", "Declines the own invitation, or takes another's back.", &[CONV, CLIENT_KEY, USER], Answer::of::<Stored>(), delete("/v1/conversations/{conv}/invitations/{user}", 200)),
     row("group.members", "Members of a group, by number.", &[CONV, AFTER, LIMIT], Answer::of::<Members>(), get("/v1/conversations/{conv}/members")),
     row("group.invitations", "Open invitations to a group, by number.", &[CONV, AFTER, LIMIT], Answer::of::<Invitations>(), get("/v1/conversations/{conv}/invitations")),
     row("msg.send", "Stores a message; answered when it is durable. It has a body, attachments, or both.", &[CONV, CLIENT_KEY, may("body", BODY), may("reply_to", SEQ), may("mentions", USERS), may("attachments", Kind::List(&Kind::Hex))], Answer::of::<Stored>(), post("/v1/conversations/{conv}/messages", 201).paced(POSTS)).some(),
-    row("msg.edit", "Replaces what an own message says.", &[CONV, CLIENT_KEY, need("seq", SEQ), need("body", BODY), may("mentions", USERS)], Answer::of::<Stored>(), put("/v1/conversations/{conv}/messages/{seq}", 200)),
-    row("msg.delete", "Deletes a message for everybody.", &[CONV, CLIENT_KEY, need("seq", SEQ)], Answer::of::<Stored>(), delete("/v1/conversations/{conv}/messages/{seq}", 200)),
-    row("msg.react", "Puts a reaction on a message, or takes it off.", &[CONV, CLIENT_KEY, need("seq", SEQ), need("reaction", Kind::Text(1, actors::content::REACTION_BYTES_MAX)), may("on", Kind::Flag)], Answer::of::<Stored>(), put("/v1/conversations/{conv}/messages/{seq}/reactions", 200)),
-    row("msg.forward", "Stores a copy of a message of another conversation.", &[CONV, CLIENT_KEY, need("from", Kind::Conv), need("seq", SEQ)], Answer::of::<Stored>(), post("/v1/conversations/{conv}/forwards", 201)),
+    row("msg.edit", "Replaces what an own message says.", &[CONV, CLIENT_KEY, need("seq", SEQ), need("body", BODY), may("mentions", USERS)], Answer::of::<Stored>(), put("/v1/conversations/{conv}/messages/{seq}", 200).paced(POSTS)),
+    row("msg.delete", "Deletes a message for everybody.", &[CONV, CLIENT_KEY, need("seq", SEQ)], Answer::of::<Stored>(), delete("/v1/conversations/{conv}/messages/{seq}", 200).paced(POSTS)),
+    row("msg.react", "Puts a reaction on a message, or takes it off.", &[CONV, CLIENT_KEY, need("seq", SEQ), need("reaction", Kind::Text(1, actors::content::REACTION_BYTES_MAX)), may("on", Kind::Flag)], Answer::of::<Stored>(), put("/v1/conversations/{conv}/messages/{seq}/reactions", 200).paced(POSTS)),
+    row("msg.forward", "Stores a copy of a message of another conversation.", &[CONV, CLIENT_KEY, need("from", Kind::Conv), need("seq", SEQ)], Answer::of::<Stored>(), post("/v1/conversations/{conv}/forwards", 201).paced(POSTS)),
     row("msg.get", "A message by its number.", &[need("id", SEQ)], Answer::of::<Entry<'static>>(), get("/v1/messages/{id}")),
     row("msg.history", "Entries of a conversation, oldest first; `before` and `after` exclude each other.", &[CONV, may("before", SEQ), may("after", Kind::Number(0, NUMBER_MAX)), LIMIT], Answer::of::<History<'static>>(), get("/v1/conversations/{conv}/messages")),
     row("msg.read_by", "Who has received and read a message.", &[CONV, need("seq", SEQ), AFTER, LIMIT], Answer::of::<ReadBy>(), get("/v1/conversations/{conv}/messages/{seq}/readers")),

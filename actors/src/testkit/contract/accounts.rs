@@ -2,7 +2,7 @@
 
 use super::Sentence;
 use super::samples::{account, login, together, user};
-use crate::account::{Account, AccountField, Email, Username};
+use crate::account::{Account, AccountField, Email, Standing, Username};
 use crate::id::LoginId;
 use crate::store::{AccountKey, PutError, Store, Versioned};
 use crate::time::Timestamp;
@@ -15,6 +15,7 @@ pub const SENTENCES: &[Sentence] = &[
     ("a changed name frees the old one", |store| Box::pin(a_changed_name_frees_the_old_one(store))),
     ("of racing accounts with one name one is written", |store| Box::pin(of_racing_accounts_one_is_written(store))),
     ("accounts come in the order asked for", |store| Box::pin(accounts_come_in_the_order_asked_for(store))),
+    ("what is still to be erased is found", |store| Box::pin(what_is_still_to_be_erased_is_found(store))),
     ("a login is kept and changed by version", |store| Box::pin(a_login_is_kept_and_changed_by_version(store))),
 ];
 
@@ -28,6 +29,21 @@ fn email(text: &str) -> AccountKey {
 
 async fn read(store: &dyn Store, key: AccountKey) -> Option<Versioned<Account>> {
     store.account(key).await.expect("readable")
+}
+
+/// Deleted accounts come by number until nothing of them is left to erase; their names are free.
+pub async fn what_is_still_to_be_erased_is_found(store: &dyn Store) {
+    for number in [3, 1, 2] {
+        let account = account(number, &format!("u{number}"), &format!("u{number}@example.org"));
+        store.put_account(account.clone(), 0).await.expect("written");
+        store.put_account(account.deleted(Timestamp(9)), 1).await.expect("written");
+    }
+    assert_eq!(store.erasing(2).await, Ok(vec![user(1), user(2)]));
+    let stands = read(store, AccountKey::Id(user(1))).await.expect("a row is left");
+    store.put_account(Account { erasing: false, ..stands.row }, stands.version).await.expect("written");
+    assert_eq!(store.erasing(9).await, Ok(vec![user(2), user(3)]));
+    assert_eq!(read(store, username("u1")).await, None);
+    assert_eq!(store.put_account(account(4, "u1", "u1@example.org"), 0).await, Ok(()));
 }
 
 /// Usernames exactly, addresses without regard to case.
@@ -44,7 +60,12 @@ pub async fn an_account_is_found_by_each_key(store: &dyn Store) {
     for key in [AccountKey::Id(user(2)), username("ann"), email("ann@example.com")] {
         assert_eq!(read(store, key).await, None);
     }
-    let bare = Account { password: None, active: false, name: crate::account::DisplayName::default(), ..account(2, "bob", "b@b.b") };
+    let bare = Account {
+        password: None,
+        standing: Standing::Deactivated,
+        name: crate::account::DisplayName::default(),
+        ..account(2, "bob", "b@b.b")
+    };
     store.put_account(bare.clone(), 0).await.expect("written");
     assert_eq!(read(store, AccountKey::Id(user(2))).await, Some(Versioned { version: 1, row: bare }));
 }
@@ -67,7 +88,7 @@ pub async fn a_change_names_its_version(store: &dyn Store) {
     assert_eq!(store.put_account(account(1, "ann", "a@b.c"), 1).await, Err(PutError::Changed));
     store.put_account(account(1, "ann", "a@b.c"), 0).await.expect("written");
     assert_eq!(store.put_account(account(1, "ann", "a@b.c"), 0).await, Err(PutError::Changed));
-    let closed = Account { active: false, ..account(1, "ann", "a@b.c") };
+    let closed = Account { standing: Standing::Deactivated, ..account(1, "ann", "a@b.c") };
     store.put_account(closed.clone(), 1).await.expect("written");
     assert_eq!(store.put_account(account(1, "ann", "a@b.c"), 1).await, Err(PutError::Changed));
     assert_eq!(read(store, username("ann")).await, Some(Versioned { version: 2, row: closed }));

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::samples::{account, batch, claim, direct, every_act, fill, group, head, login, marks, of_group, seq, user, write};
+use super::samples::{account, batch, claim, direct, every_act, fill, group, head, login, marks, of_group, picture, seq, user, write};
+use crate::account::{Account, Login, Standing};
 use crate::archive::{Archive, Record, Section, Snapshot};
-use crate::content::GroupName;
+use crate::content::{AboutText, GroupName};
 use crate::entry::{Act, Batch, GroupRow, Membership, Projection, Role, Row};
 use crate::id::{BUCKET_SEQS, Bucket, ConversationId, LogId, Pos, Segment};
 use crate::store::{Sequence, Store};
@@ -40,11 +41,11 @@ pub async fn write_every_kind(store: &dyn Store) {
     store.bind_segment(Segment(1), of_group(9).into(), Bucket(0)).await.expect("bound");
     store.bind_segment(Segment(2), user(7).into(), Bucket(3)).await.expect("bound");
     store.put_account(account(7, "ann", "Ann@example.org"), 0).await.expect("written");
-    let bare = crate::account::Account { password: None, active: false, ..account(8, "Élan", "e@example.org") };
+    let bare = Account { password: None, standing: Standing::Banned, ..account(8, "Élan", "e@example.org") };
     store.put_account(bare.clone(), 0).await.expect("written");
     store.put_account(bare, 1).await.expect("written");
     store.put_login(login(1), 0).await.expect("written");
-    let open = crate::account::Login { replaced: None, ended_at: None, ..login(u128::MAX) };
+    let open = Login { replaced: None, ended_at: None, ..login(u128::MAX) };
     store.put_login(open, 0).await.expect("written");
     fill(store, direct(7, 8).into(), BUCKET_SEQS + 10).await;
     write_acts(store, of_group(9).into()).await;
@@ -54,7 +55,15 @@ pub async fn write_every_kind(store: &dyn Store) {
 }
 
 async fn write_acts(store: &dyn Store, log: LogId) {
-    let row = GroupRow { name: GroupName::new("g “1”").expect("a name"), members: 2, created_at: Timestamp(-7) };
+    let row = GroupRow {
+        name: GroupName::new("g “1”").expect("a name"),
+        members: 2,
+        created_at: Timestamp(-7),
+        about: AboutText::new("what\nfor").expect("a text"),
+        picture: Some(picture()),
+        open: true,
+        updated_at: Timestamp(9),
+    };
     let place = |until| Membership { role: Role::Admin, since: seq(4), until };
     let rows = vec![
         Row::Group(row),

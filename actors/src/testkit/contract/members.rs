@@ -2,7 +2,7 @@
 
 use super::Sentence;
 use super::samples::{direct, group, marks, of_group, seq, together, user, write};
-use crate::content::GroupName;
+use crate::content::{AboutText, GroupName};
 use crate::entry::{GroupRow, Membership, Role, Row};
 use crate::id::{ConversationId, LogId, Pos};
 use crate::store::{Marks, Store};
@@ -24,7 +24,9 @@ pub const SENTENCES: &[Sentence] = &[
 ];
 
 fn row(name: &str, members: u64) -> GroupRow {
-    GroupRow { name: GroupName::new(name).expect("a name"), members, created_at: Timestamp(1_767_225_600_000_123) }
+    let created_at = Timestamp(1_767_225_600_000_123);
+    let name = GroupName::new(name).expect("a name");
+    GroupRow { name, members, created_at, about: AboutText::default(), picture: None, open: false, updated_at: created_at }
 }
 
 fn place(role: Role, since: u64, until: Option<u64>) -> Membership {

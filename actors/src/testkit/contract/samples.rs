@@ -6,12 +6,13 @@ use std::task::Poll;
 
 use bytes::Bytes;
 
-use crate::account::{Account, DisplayName, Email, Login, PasswordHash, RefreshHash, Username};
-use crate::content::{ClientKey, Content, GroupName, Opaque};
-use crate::entry::{Act, Batch, Entry, Head, Projection, Row};
+use crate::account::{Account, Audience, DisplayName, Email, Login, PasswordHash, Picture, Privacy, RefreshHash, Standing, Username};
+use crate::content::{AboutText, ClientKey, Content, Forwarded, GroupName, Opaque, Reaction};
+use crate::entry::{Act, Batch, Digest, Entry, Erased, GroupChange, Head, Notice, Projection, Role, Row, Setting};
 use crate::id::{
-    BUCKET_SEQS, BatchId, ConversationId, Epoch, GroupId, Incarnation, LogId, LoginId, MessageId, Pair, Pos, Segment, Seq, UserId,
+    BUCKET_SEQS, BatchId, ConversationId, Door, Epoch, GroupId, Incarnation, LogId, LoginId, MessageId, Pair, Pos, Segment, Seq, UserId,
 };
+use crate::media::{Attachment, MediaId, MediaKind};
 use crate::store::{Answer, Mark, Marks, Store};
 use crate::time::Timestamp;
 
@@ -54,17 +55,77 @@ pub fn every_act() -> Vec<Act> {
             data: Some(Opaque(Bytes::from_static(&[0x81, 0xa1, 0x6b, 0xc4, 0x02, 0x00, 0xff]))),
             reply_to: Some(seq(1)),
             mentions: vec![user(9), user(crate::id::NUMBER_MAX)],
+            attachments: vec![attachment(), Attachment { pixels: None, expires_at: None, kind: MediaKind::Other, ..attachment() }],
+            forwarded: Some(Forwarded { author: user(4), id: MessageId::new(crate::id::NUMBER_MAX).expect("valid") }),
+            door: Door(5),
         }),
         Act::Message(Content { text: "x".repeat(32_768).into(), ..Content::default() }),
-        Act::Created { name: GroupName::new("the “first”").expect("a name"), members: vec![user(3), user(2)] },
-        Act::Created { name: GroupName::new("alone").expect("a name"), members: vec![] },
+        Act::Created { name: GroupName::new("the “first”").expect("a name"), members: vec![user(3), user(2)], open: true },
+        Act::Created { name: GroupName::new("alone").expect("a name"), members: vec![], open: false },
         Act::Joined { members: vec![user(5)] },
         Act::Left { member: user(5) },
         Act::Appeared { conversation: direct(7, 9) },
         Act::Appeared { conversation: of_group(12) },
         Act::Vanished { conversation: of_group(crate::id::NUMBER_MAX) },
         Act::Vanished { conversation: direct(1, crate::id::NUMBER_MAX) },
+        Act::Edited { target: seq(2), content: Content { text: "better".into(), mentions: vec![user(2)], ..Content::default() } },
+        Act::Deleted { target: seq(2) },
+        Act::Erased(Erased { message: true, digest: Digest(0, u64::MAX) }),
+        Act::Erased(Erased { message: false, digest: Digest(1, 2) }),
+        Act::Reacted { target: seq(1), reaction: reaction("👍🏽"), on: true },
+        Act::Reacted { target: seq(1), reaction: reaction("+1"), on: false },
+        Act::Changed(GroupChange::default()),
+        Act::Changed(GroupChange {
+            name: Some(GroupName::new("the second").expect("a name")),
+            about: Some(AboutText::new("").expect("a text")),
+            picture: Some(None),
+            open: Some(false),
+        }),
+        Act::Changed(GroupChange { picture: Some(Some(picture())), ..GroupChange::default() }),
+        Act::RoleSet { member: user(3), role: Role::Admin },
+        Act::HandedOver { to: user(3) },
+        Act::Invited { users: vec![user(8), user(9)], expires_at: Timestamp(1_800_000_000_000_000) },
+        Act::Declined { user: user(8) },
+        Act::Set { conversation: direct(1, 2), setting: Setting::Mute(Some(Timestamp(5))) },
+        Act::Set { conversation: of_group(2), setting: Setting::Mute(None) },
+        Act::Set { conversation: of_group(2), setting: Setting::Archive(true) },
+        Act::Set { conversation: of_group(2), setting: Setting::Clear(seq(9), Pos(7)) },
+        Act::Set { conversation: of_group(2), setting: Setting::Hide(seq(9)) },
+        Act::Noticed(Notice::FriendRequest { from: user(2) }),
+        Act::Noticed(invited()),
+        Act::Withdrawn { notice: seq(3) },
+        Act::NoticesRead { up_to: seq(4) },
+        Act::Related { peer: user(2) },
+        Act::AccountChanged,
     ]
+}
+
+/// A file in a message, with every field in use.
+pub fn attachment() -> Attachment {
+    Attachment {
+        id: MediaId(u128::MAX - 1),
+        name: "a “photo”.png".into(),
+        kind: MediaKind::Png,
+        bytes: 1 << 40,
+        pixels: Some((1, u32::MAX)),
+        uploaded_at: Timestamp(-3),
+        expires_at: Some(Timestamp(i64::MAX)),
+    }
+}
+
+/// A picture.
+pub fn picture() -> Picture {
+    Picture { id: MediaId(7), kind: MediaKind::Webp }
+}
+
+/// A reaction.
+pub fn reaction(text: &str) -> Reaction {
+    Reaction::new(text).expect("a short reaction")
+}
+
+/// A notice with every field in use.
+pub fn invited() -> Notice {
+    Notice::GroupInvitation { from: user(2), group: group(9), expires_at: Timestamp(1_800_000_000_000_000) }
 }
 
 /// The batch that goes on from a head with these acts, in the owner's epoch.
@@ -178,9 +239,17 @@ pub fn account(number: u64, username: &str, email: &str) -> Account {
         username: Username::new(username).expect("a username"),
         email: Email::new(email).expect("an address"),
         name: DisplayName::new("Ann B. 🙂").expect("a name"),
+        first_name: DisplayName::new("Ann").expect("a name"),
+        last_name: DisplayName::new("Bell").expect("a name"),
+        about: AboutText::new("Whatever it is,\nI like it").expect("a text"),
+        picture: Some(picture()),
+        privacy: Privacy { presence: Audience::Friends, receipts: false, searchable: true, groups: Audience::Nobody },
         password: Some(PasswordHash("$argon2id$v=19$m=1$a$b".into())),
-        active: true,
+        standing: Standing::Active,
+        staff: true,
+        erasing: false,
         created_at: Timestamp(1_767_225_600_000_001),
+        updated_at: Timestamp(1_767_225_600_000_002),
     }
 }
 
@@ -194,5 +263,8 @@ pub fn login(number: u128) -> Login {
         created_at: Timestamp(1),
         expires_at: Timestamp(i64::MAX),
         ended_at: Some(Timestamp(3)),
+        used_at: Timestamp(2),
+        device: "Ann’s phone".into(),
+        door: Door(3),
     }
 }

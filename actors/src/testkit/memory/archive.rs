@@ -2,7 +2,8 @@
 
 use std::vec::IntoIter;
 
-use super::memory::{MemoryStore, Rows};
+use super::rows::Rows;
+use super::store::MemoryStore;
 use crate::archive::{Archive, Record, Snapshot};
 use crate::store::{Answer, StoreError};
 
@@ -52,12 +53,10 @@ impl Rows {
                 *stands = last.max(*stands);
             }
             Record::Account(account) => {
-                let (id, name, email) = (account.row.id, account.row.username.clone(), account.row.email.folded());
-                let others = [self.usernames.insert(name, id), self.emails.insert(email, id)];
-                if others.into_iter().flatten().any(|other| other != id) {
-                    return Err(StoreError::Corrupt(format!("the names of account {} are another's", id.get())));
+                let id = account.row.id;
+                if let Err(field) = self.hold(account) {
+                    return Err(StoreError::Corrupt(format!("the {field:?} of account {} is another's", id.get())));
                 }
-                self.accounts.insert(id, account);
             }
             Record::Login(login) => drop(self.logins.insert(login.row.id, login)),
             Record::Segment { segment, log, bucket } => drop(self.segments.insert(segment, (log, bucket))),
