@@ -4,9 +4,12 @@
 //! format, its count of starts) is no record, and neither is what follows from another record (whose a username is).
 //! The order is canonical: two stores that hold the same give the same records in the same order.
 
-use crate::account::{Account, Login};
-use crate::entry::{Entry, GroupRow, Head, Membership};
-use crate::id::{Bucket, ConversationId, GroupId, LogId, LoginId, Pos, Segment, Seq, UserId};
+use crate::account::{Account, Login, Seen};
+use crate::bits::Bits;
+use crate::content::Reaction;
+use crate::entry::{Amendment, Entry, GroupRow, Head, Invitation, Membership, Notice, Preferences};
+use crate::id::{Bucket, ConversationId, DirectNumber, GroupId, LogId, LoginId, Pair, Pos, Segment, Seq, UserId};
+use crate::relation::Bond;
 use crate::store::{Answer, Marks, Sequence, Versioned};
 
 /// The parts of an archive, in their order: what names something comes before what uses the name.
@@ -32,11 +35,33 @@ pub enum Section {
     Listed,
     /// How far members have come, by user.
     Marks,
+    /// The integer forms of direct conversations, by pair.
+    Directs,
+    /// What became of messages, by conversation.
+    Amendments,
+    /// Who reacts how to messages, by conversation.
+    Reactions,
+    /// Deleted positions, by conversation.
+    Gone,
+    /// Invitations, by group; also those that were settled.
+    Invitations,
+    /// How users want their conversations, by user.
+    Preferences,
+    /// What users have hidden, by user.
+    Hidden,
+    /// What users are to know of, by user; also what was settled.
+    Notices,
+    /// Up to where users have read their notices.
+    NoticesRead,
+    /// Bonds, by pair.
+    Bonds,
+    /// When users were last here.
+    Seen,
 }
 
 impl Section {
     /// All, in their order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 21] = [
         Self::Sequences,
         Self::Accounts,
         Self::Logins,
@@ -47,6 +72,17 @@ impl Section {
         Self::Own,
         Self::Listed,
         Self::Marks,
+        Self::Directs,
+        Self::Amendments,
+        Self::Reactions,
+        Self::Gone,
+        Self::Invitations,
+        Self::Preferences,
+        Self::Hidden,
+        Self::Notices,
+        Self::NoticesRead,
+        Self::Bonds,
+        Self::Seen,
     ];
 
     /// Its name in an export.
@@ -62,6 +98,17 @@ impl Section {
             Self::Own => "own",
             Self::Listed => "listed",
             Self::Marks => "marks",
+            Self::Directs => "directs",
+            Self::Amendments => "amendments",
+            Self::Reactions => "reactions",
+            Self::Gone => "gone",
+            Self::Invitations => "invitations",
+            Self::Preferences => "preferences",
+            Self::Hidden => "hidden",
+            Self::Notices => "notices",
+            Self::NoticesRead => "notices_read",
+            Self::Bonds => "bonds",
+            Self::Seen => "seen",
         }
     }
 }
@@ -154,6 +201,114 @@ pub enum Record {
         /// How far.
         marks: Marks,
     },
+    /// The integer form of a direct conversation; it leads back as well.
+    Direct {
+        /// Whose.
+        pair: Pair,
+        /// Made by this entry.
+        version: Seq,
+        /// The number.
+        number: DirectNumber,
+    },
+    /// What became of a message.
+    Amendment {
+        /// Where.
+        conversation: ConversationId,
+        /// Which message.
+        seq: Seq,
+        /// Made by this entry.
+        version: Seq,
+        /// What.
+        amendment: Box<Amendment>,
+    },
+    /// How a user reacts to a message.
+    Reactions {
+        /// Where.
+        conversation: ConversationId,
+        /// Which message.
+        seq: Seq,
+        /// Who.
+        user: UserId,
+        /// Made by this entry.
+        version: Seq,
+        /// How; none remembers that it was.
+        reactions: Vec<Reaction>,
+    },
+    /// Which positions of a span are deleted.
+    Gone {
+        /// Where.
+        conversation: ConversationId,
+        /// Which span of 4,096 positions.
+        span: Bucket,
+        /// Made by this entry.
+        version: Seq,
+        /// Which places of it.
+        bits: Bits,
+    },
+    /// A user's invitation to a group.
+    Invitation {
+        /// Which group.
+        group: GroupId,
+        /// Who.
+        user: UserId,
+        /// Made by this entry.
+        version: Seq,
+        /// The invitation; `None` remembers that it was.
+        invitation: Option<Invitation>,
+    },
+    /// How a user wants a conversation.
+    Preferences {
+        /// Who.
+        user: UserId,
+        /// Which conversation.
+        conversation: ConversationId,
+        /// Made by this entry of the user's log.
+        version: Seq,
+        /// How.
+        preferences: Preferences,
+    },
+    /// Which entries of a bucket a user has hidden.
+    Hidden {
+        /// Who.
+        user: UserId,
+        /// Where.
+        conversation: ConversationId,
+        /// Which bucket.
+        bucket: Bucket,
+        /// Made by this entry of the user's log.
+        version: Seq,
+        /// Which places of it.
+        bits: Bits,
+    },
+    /// Something that a user is to know of.
+    Notice {
+        /// Who.
+        user: UserId,
+        /// The entry of the user's log that told it.
+        seq: Seq,
+        /// Made by this entry of the user's log.
+        version: Seq,
+        /// What; `None` remembers that it was.
+        notice: Option<Notice>,
+    },
+    /// Up to where a user has read the notices.
+    NoticesRead {
+        /// Who.
+        user: UserId,
+        /// Made by this entry of the user's log.
+        version: Seq,
+        /// Up to here.
+        up_to: Seq,
+    },
+    /// What two users are to each other.
+    Bond(Versioned<Bond>),
+    /// When a user was last here.
+    Seen {
+        /// Who.
+        user: UserId,
+        /// When.
+        seen: Seen,
+    },
 }
 
 /// A record's place in the order of all.
@@ -179,6 +334,28 @@ pub enum Place {
     Listed(UserId, ConversationId),
     /// Of marks.
     Marks(UserId, ConversationId),
+    /// Of the integer form of a direct conversation.
+    Direct(Pair),
+    /// Of an amendment.
+    Amendment(ConversationId, Seq),
+    /// Of reactions.
+    Reactions(ConversationId, Seq, UserId),
+    /// Of deleted positions.
+    Gone(ConversationId, Bucket),
+    /// Of an invitation.
+    Invitation(GroupId, UserId),
+    /// Of preferences.
+    Preferences(UserId, ConversationId),
+    /// Of hidden entries.
+    Hidden(UserId, ConversationId, Bucket),
+    /// Of a notice.
+    Notice(UserId, Seq),
+    /// Of read notices.
+    NoticesRead(UserId),
+    /// Of a bond.
+    Bond(Pair),
+    /// Of when a user was last here.
+    Seen(UserId),
 }
 
 impl Record {
@@ -195,6 +372,17 @@ impl Record {
             Self::Own { .. } => Section::Own,
             Self::Listed { .. } => Section::Listed,
             Self::Marks { .. } => Section::Marks,
+            Self::Direct { .. } => Section::Directs,
+            Self::Amendment { .. } => Section::Amendments,
+            Self::Reactions { .. } => Section::Reactions,
+            Self::Gone { .. } => Section::Gone,
+            Self::Invitation { .. } => Section::Invitations,
+            Self::Preferences { .. } => Section::Preferences,
+            Self::Hidden { .. } => Section::Hidden,
+            Self::Notice { .. } => Section::Notices,
+            Self::NoticesRead { .. } => Section::NoticesRead,
+            Self::Bond(_) => Section::Bonds,
+            Self::Seen { .. } => Section::Seen,
         }
     }
 
@@ -212,6 +400,17 @@ impl Record {
             Self::Own { user, conversation, .. } => Place::Own(*user, *conversation),
             Self::Listed { user, conversation, .. } => Place::Listed(*user, *conversation),
             Self::Marks { user, conversation, .. } => Place::Marks(*user, *conversation),
+            Self::Direct { pair, .. } => Place::Direct(*pair),
+            Self::Amendment { conversation, seq, .. } => Place::Amendment(*conversation, *seq),
+            Self::Reactions { conversation, seq, user, .. } => Place::Reactions(*conversation, *seq, *user),
+            Self::Gone { conversation, span, .. } => Place::Gone(*conversation, *span),
+            Self::Invitation { group, user, .. } => Place::Invitation(*group, *user),
+            Self::Preferences { user, conversation, .. } => Place::Preferences(*user, *conversation),
+            Self::Hidden { user, conversation, bucket, .. } => Place::Hidden(*user, *conversation, *bucket),
+            Self::Notice { user, seq, .. } => Place::Notice(*user, *seq),
+            Self::NoticesRead { user, .. } => Place::NoticesRead(*user),
+            Self::Bond(bond) => Place::Bond(bond.row.pair),
+            Self::Seen { user, .. } => Place::Seen(*user),
         }
     }
 
@@ -219,9 +418,12 @@ impl Record {
     pub fn bytes(&self) -> usize {
         match self {
             Self::Entry { entry, .. } => 160 + entry.act.bytes(),
-            Self::Account(_) | Self::Login(_) => 512,
-            Self::Sequence { .. } | Self::Segment { .. } | Self::Head { .. } | Self::Group { .. } | Self::Member { .. } => 160,
-            Self::Own { .. } | Self::Listed { .. } | Self::Marks { .. } => 160,
+            Self::Amendment { amendment, .. } => 160 + amendment.edited.as_ref().map_or(0, |(content, _)| content.bytes()),
+            Self::Account(_) | Self::Login(_) | Self::Group { .. } | Self::Reactions { .. } => 512,
+            Self::Gone { .. } | Self::Hidden { .. } => 640,
+            Self::Sequence { .. } | Self::Segment { .. } | Self::Head { .. } | Self::Member { .. } => 160,
+            Self::Own { .. } | Self::Listed { .. } | Self::Marks { .. } | Self::Direct { .. } | Self::Invitation { .. } => 160,
+            Self::Preferences { .. } | Self::Notice { .. } | Self::NoticesRead { .. } | Self::Bond(_) | Self::Seen { .. } => 160,
         }
     }
 }

@@ -54,7 +54,15 @@ impl Restoration {
             Record::Entry { entry, .. } => self.saw_segment(entry.id.segment()),
             Record::Group { group, .. } => self.saw_principal(group.get()),
             Record::Member { user, .. } => self.saw_principal(user.get()),
+            Record::Direct { pair, number, .. } => {
+                self.saw_principal(pair.high().get());
+                self.directs = self.directs.max(number.get());
+            }
+            Record::Bond(bond) => self.saw_principal(bond.row.pair.high().get()),
+            Record::Invitation { user, .. } | Record::Seen { user, .. } => self.saw_principal(user.get()),
             Record::Login(_) | Record::Own { .. } | Record::Listed { .. } | Record::Marks { .. } => {}
+            Record::Amendment { .. } | Record::Reactions { .. } | Record::Gone { .. } | Record::Preferences { .. } => {}
+            Record::Hidden { .. } | Record::Notice { .. } | Record::NoticesRead { .. } => {}
         }
         match (record, self.life) {
             (Record::Head { log, head }, Life::New) if !head.is_new() => {

@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`wire`] | the lines, and records as lines |
+//! | [`wire`], `act`, `rows` | the lines, and records as lines |
 //! | [`writer`] | records to bytes |
 //! | [`reader`] | lines to records, and the proof that nothing is missing and nothing was altered |
 //!
@@ -10,6 +10,8 @@
 //! Invariant: what is read to its end without an error is, byte for byte, what was written.
 
 pub mod wire;
+mod act;
+mod rows;
 pub mod writer;
 pub mod reader;
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The lines of an export, format 1, and what each means in the domain's words.
+//! The lines of an export, format 2, and what each means in the domain's words. Format 1 is a part of it: it had fewer
+//! sections, and fields that may be left out were not there.
 //!
 //! Every line is one JSON object with one member, whose name says what the line is. Fields are never left out unless
 //! they say nothing, and unknown ones are refused: a later format has a later number.
@@ -7,19 +8,32 @@
 
 use std::borrow::Cow;
 
-use actors::account::{Account, DisplayName, Email, Login, PasswordHash, RefreshHash, Username};
-use actors::archive::Record;
-use actors::content::{ClientKey, Content, GroupName, Opaque};
-use actors::entry::{Act, Entry, GroupRow, Head, Membership, Role};
-use actors::id::{BatchId, Bucket, ConversationId, Epoch, GroupId, Incarnation, LogId, LoginId, MessageId, Pos, Segment, Seq, UserId};
+use actors::account::{Account, Audience, DisplayName, Email, Login, PasswordHash, Privacy, RefreshHash, Standing, Username};
+use actors::archive::{Record, Section};
+use actors::content::{AboutText, ClientKey, GroupName};
+use actors::entry::{Entry, GroupRow, Head, Membership, Role};
+use actors::id::{
+    BatchId, Bucket, ConversationId, Door, Epoch, GroupId, Incarnation, LogId, LoginId, MessageId, Pos, Segment, Seq, UserId,
+};
 use actors::store::{Mark, Marks, Sequence, Versioned};
 use actors::time::Timestamp;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use super::act::{ActLine, PictureLine, act, act_line, picture, picture_line};
+use super::rows;
+use super::rows::{
+    AmendmentLine, BondLine, DirectLine, GoneLine, HiddenLine, InvitationLine, NoticesReadLine, PreferencesLine, ReactionsLine, SeenLine,
+    StandingNoticeLine,
+};
+
 /// The number of this format.
-pub const FORMAT: u64 = 1;
+pub const FORMAT: u64 = 2;
+
+/// The sections of a format, in their order; each later one has more at its end.
+pub(super) fn sections(format: u64) -> Vec<Section> {
+    let of_format_1 = |section: &Section| *section <= Section::Marks;
+    Section::ALL.into_iter().filter(|section| format > 1 || of_format_1(section)).collect()
+}
 
 /// A field holds what it must not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +68,23 @@ pub(super) enum Line<'a> {
     Listed(ListedLine<'a>),
     #[serde(borrow)]
     Marks(MarksLine<'a>),
+    #[serde(borrow)]
+    Direct(DirectLine<'a>),
+    #[serde(borrow)]
+    Amendment(Box<AmendmentLine<'a>>),
+    #[serde(borrow)]
+    Reactions(ReactionsLine<'a>),
+    #[serde(borrow)]
+    Gone(GoneLine<'a>),
+    Invitation(InvitationLine),
+    #[serde(borrow)]
+    Preferences(PreferencesLine<'a>),
+    #[serde(borrow)]
+    Hidden(HiddenLine<'a>),
+    Notice(StandingNoticeLine),
+    NoticesRead(NoticesReadLine),
+    Bond(BondLine),
+    Seen(SeenLine),
     #[serde(borrow)]
     End(EndLine<'a>),
     #[serde(borrow)]
@@ -118,6 +149,7 @@ pub(super) struct TotalLine<'a> {
 enum SequenceName {
     Principals,
     Segments,
+    Directs,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -140,8 +172,50 @@ pub(super) struct AccountLine<'a> {
     #[serde(borrow)]
     password: Option<Cow<'a, str>>,
     active: bool,
+    /// Why it is not active; where it was not yet told apart, it is banned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    standing: Option<StandingName>,
     created_at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    updated_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "str::is_empty", borrow)]
+    first_name: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "str::is_empty", borrow)]
+    last_name: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "str::is_empty", borrow)]
+    about: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    picture: Option<PictureLine<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    privacy: Option<PrivacyLine>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    staff: bool,
     version: u64,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StandingName {
+    Deactivated,
+    Banned,
+    Deleted,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PrivacyLine {
+    presence: AudienceName,
+    receipts: bool,
+    searchable: bool,
+    groups: AudienceName,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum AudienceName {
+    Everyone,
+    Friends,
+    Nobody,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -158,6 +232,12 @@ pub(super) struct LoginLine<'a> {
     expires_at: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ended_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    used_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "str::is_empty", borrow)]
+    device: Cow<'a, str>,
+    #[serde(default)]
+    door: u8,
     version: u64,
 }
 
@@ -211,40 +291,6 @@ pub(super) struct EntryLine<'a> {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum ActLine<'a> {
-    Message {
-        #[serde(borrow)]
-        text: Cow<'a, str>,
-        #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
-        data: Option<Cow<'a, str>>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        reply_to: Option<u64>,
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        mentions: Vec<u64>,
-    },
-    Created {
-        #[serde(borrow)]
-        name: Cow<'a, str>,
-        members: Vec<u64>,
-    },
-    Joined {
-        members: Vec<u64>,
-    },
-    Left {
-        member: u64,
-    },
-    Appeared {
-        #[serde(borrow)]
-        conversation: Cow<'a, str>,
-    },
-    Vanished {
-        #[serde(borrow)]
-        conversation: Cow<'a, str>,
-    },
-}
-
-#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GroupLine<'a> {
     group: u64,
@@ -252,15 +298,40 @@ pub(super) struct GroupLine<'a> {
     name: Cow<'a, str>,
     members: u64,
     created_at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    updated_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "str::is_empty", borrow)]
+    about: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    picture: Option<PictureLine<'a>>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    open: bool,
     version: u64,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum RoleName {
+pub(super) enum RoleName {
     Member,
     Admin,
     Owner,
+}
+
+impl RoleName {
+    pub(super) fn of(role: Role) -> Self {
+        match role {
+            Role::Member => Self::Member,
+            Role::Admin => Self::Admin,
+            Role::Owner => Self::Owner,
+        }
+    }
+    pub(super) fn role(self) -> Role {
+        match self {
+            Self::Member => Role::Member,
+            Self::Admin => Role::Admin,
+            Self::Owner => Role::Owner,
+        }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -315,12 +386,14 @@ struct MarkLine {
 }
 
 impl<'a> From<&'a Record> for Line<'a> {
+    #[expect(clippy::too_many_lines, reason = "a row for each kind of record")]
     fn from(record: &'a Record) -> Self {
         match record {
             Record::Sequence { sequence, last } => {
                 let name = match sequence {
                     Sequence::Principals => SequenceName::Principals,
                     Sequence::Segments => SequenceName::Segments,
+                    Sequence::Directs => SequenceName::Directs,
                 };
                 Self::Sequence(SequenceLine { name, last: *last })
             }
@@ -355,16 +428,16 @@ impl<'a> From<&'a Record> for Line<'a> {
                 name: row.name.as_str().into(),
                 members: row.members,
                 created_at: row.created_at.0,
+                updated_at: (row.updated_at != row.created_at).then_some(row.updated_at.0),
+                about: row.about.as_str().into(),
+                picture: row.picture.map(picture_line),
+                open: row.open,
                 version: version.get(),
             }),
             Record::Member { group, user, version, place } => Self::Member(MemberLine {
                 group: group.get(),
                 user: user.get(),
-                role: match place.role {
-                    Role::Member => RoleName::Member,
-                    Role::Admin => RoleName::Admin,
-                    Role::Owner => RoleName::Owner,
-                },
+                role: RoleName::of(place.role),
                 since: place.since.get(),
                 until: place.until.map(Seq::get),
                 version: version.get(),
@@ -385,12 +458,38 @@ impl<'a> From<&'a Record> for Line<'a> {
                 read: mark_line(marks.read),
                 badge: marks.badge.0,
             }),
+            Record::Direct { pair, version, number } => Self::Direct(rows::direct_line(*pair, *number, version.get())),
+            Record::Amendment { conversation, seq, version, amendment } => {
+                Self::Amendment(Box::new(rows::amendment_line(*conversation, seq.get(), amendment, version.get())))
+            }
+            Record::Reactions { conversation, seq, user, version, reactions } => {
+                Self::Reactions(rows::reactions_line(*conversation, seq.get(), user.get(), reactions, version.get()))
+            }
+            Record::Gone { conversation, span, version, bits } => Self::Gone(rows::gone_line(*conversation, *span, bits, version.get())),
+            Record::Invitation { group, user, version, invitation } => {
+                Self::Invitation(rows::invitation_line(*group, user.get(), *invitation, version.get()))
+            }
+            Record::Preferences { user, conversation, version, preferences } => {
+                Self::Preferences(rows::preferences_line(user.get(), *conversation, preferences, version.get()))
+            }
+            Record::Hidden { user, conversation, bucket, version, bits } => {
+                Self::Hidden(rows::hidden_line(user.get(), *conversation, *bucket, bits, version.get()))
+            }
+            Record::Notice { user, seq, version, notice } => {
+                Self::Notice(rows::standing_notice_line(user.get(), seq.get(), *notice, version.get()))
+            }
+            Record::NoticesRead { user, version, up_to } => {
+                Self::NoticesRead(rows::notices_read_line(user.get(), up_to.get(), version.get()))
+            }
+            Record::Bond(bond) => Self::Bond(rows::bond_line(bond)),
+            Record::Seen { user, seen } => Self::Seen(rows::seen_line(user.get(), *seen)),
         }
     }
 }
 
 impl Line<'_> {
     /// The record that the line holds; `None` for a line that holds none.
+    #[expect(clippy::too_many_lines, reason = "a row for each kind of line")]
     pub(super) fn into_record(self) -> Result<Option<Record>, Invalid> {
         Ok(Some(match self {
             Self::Header(_) | Self::Section(_) | Self::End(_) | Self::Total(_) => return Ok(None),
@@ -398,6 +497,7 @@ impl Line<'_> {
                 let sequence = match line.name {
                     SequenceName::Principals => Sequence::Principals,
                     SequenceName::Segments => Sequence::Segments,
+                    SequenceName::Directs => Sequence::Directs,
                 };
                 Record::Sequence { sequence, last: line.last }
             }
@@ -425,6 +525,10 @@ impl Line<'_> {
                     name: valid(GroupName::new(&line.name), "name")?,
                     members: line.members,
                     created_at: Timestamp(line.created_at),
+                    about: valid(AboutText::new(&line.about), "about")?,
+                    picture: line.picture.as_ref().map(picture).transpose()?,
+                    open: line.open,
+                    updated_at: Timestamp(line.updated_at.unwrap_or(line.created_at)),
                 },
             },
             Self::Member(line) => Record::Member {
@@ -432,11 +536,7 @@ impl Line<'_> {
                 user: user(line.user)?,
                 version: seq(line.version, "version")?,
                 place: Membership {
-                    role: match line.role {
-                        RoleName::Member => Role::Member,
-                        RoleName::Admin => Role::Admin,
-                        RoleName::Owner => Role::Owner,
-                    },
+                    role: line.role.role(),
                     since: seq(line.since, "since")?,
                     until: line.until.map(|until| seq(until, "until")).transpose()?,
                 },
@@ -458,6 +558,17 @@ impl Line<'_> {
                 conversation: conversation(&line.conversation)?,
                 marks: Marks { delivered: mark(&line.delivered)?, read: mark(&line.read)?, badge: Pos(line.badge) },
             },
+            Self::Direct(line) => line.into_record()?,
+            Self::Amendment(line) => line.into_record()?,
+            Self::Reactions(line) => line.into_record()?,
+            Self::Gone(line) => line.into_record()?,
+            Self::Invitation(line) => line.into_record()?,
+            Self::Preferences(line) => line.into_record()?,
+            Self::Hidden(line) => line.into_record()?,
+            Self::Notice(line) => line.into_record()?,
+            Self::NoticesRead(line) => line.into_record()?,
+            Self::Bond(line) => line.into_record()?,
+            Self::Seen(line) => line.into_record()?,
         }))
     }
 }
@@ -470,8 +581,26 @@ fn account_line(account: &Versioned<Account>) -> AccountLine<'_> {
         email: row.email.as_str().into(),
         name: row.name.as_str().into(),
         password: row.password.as_ref().map(|hash| Cow::Borrowed(&*hash.0)),
-        active: row.active,
+        active: row.is_active(),
+        standing: match row.standing {
+            Standing::Active => None,
+            Standing::Deactivated => Some(StandingName::Deactivated),
+            Standing::Banned => Some(StandingName::Banned),
+            Standing::Deleted => Some(StandingName::Deleted),
+        },
         created_at: row.created_at.0,
+        updated_at: (row.updated_at != row.created_at).then_some(row.updated_at.0),
+        first_name: row.first_name.as_str().into(),
+        last_name: row.last_name.as_str().into(),
+        about: row.about.as_str().into(),
+        picture: row.picture.map(picture_line),
+        privacy: (row.privacy != Privacy::default()).then(|| PrivacyLine {
+            presence: audience_name(row.privacy.presence),
+            receipts: row.privacy.receipts,
+            searchable: row.privacy.searchable,
+            groups: audience_name(row.privacy.groups),
+        }),
+        staff: row.staff,
         version: account.version,
     }
 }
@@ -483,10 +612,44 @@ fn account(line: &AccountLine<'_>) -> Result<Versioned<Account>, Invalid> {
         email: Email::new(&line.email).ok_or(Invalid("email"))?,
         name: DisplayName::new(&line.name).ok_or(Invalid("name"))?,
         password: line.password.as_ref().map(|hash| PasswordHash((&**hash).into())),
-        active: line.active,
+        first_name: DisplayName::new(&line.first_name).ok_or(Invalid("first_name"))?,
+        last_name: DisplayName::new(&line.last_name).ok_or(Invalid("last_name"))?,
+        about: valid(AboutText::new(&line.about), "about")?,
+        picture: line.picture.as_ref().map(picture).transpose()?,
+        privacy: line.privacy.as_ref().map_or_else(Privacy::default, |privacy| Privacy {
+            presence: audience(privacy.presence),
+            receipts: privacy.receipts,
+            searchable: privacy.searchable,
+            groups: audience(privacy.groups),
+        }),
+        standing: match (line.active, line.standing) {
+            (true, None) => Standing::Active,
+            (false, Some(StandingName::Deactivated)) => Standing::Deactivated,
+            (false, None | Some(StandingName::Banned)) => Standing::Banned,
+            (false, Some(StandingName::Deleted)) => Standing::Deleted,
+            (true, Some(_)) => return Err(Invalid("standing")),
+        },
+        staff: line.staff,
         created_at: Timestamp(line.created_at),
+        updated_at: Timestamp(line.updated_at.unwrap_or(line.created_at)),
     };
     Ok(Versioned { version: line.version, row })
+}
+
+fn audience_name(audience: Audience) -> AudienceName {
+    match audience {
+        Audience::Everyone => AudienceName::Everyone,
+        Audience::Friends => AudienceName::Friends,
+        Audience::Nobody => AudienceName::Nobody,
+    }
+}
+
+fn audience(name: AudienceName) -> Audience {
+    match name {
+        AudienceName::Everyone => Audience::Everyone,
+        AudienceName::Friends => Audience::Friends,
+        AudienceName::Nobody => Audience::Nobody,
+    }
 }
 
 fn login_line(login: &Versioned<Login>) -> LoginLine<'_> {
@@ -499,6 +662,9 @@ fn login_line(login: &Versioned<Login>) -> LoginLine<'_> {
         created_at: row.created_at.0,
         expires_at: row.expires_at.0,
         ended_at: row.ended_at.map(|at| at.0),
+        used_at: (row.used_at != row.created_at).then_some(row.used_at.0),
+        device: Cow::Borrowed(&row.device),
+        door: row.door.0,
         version: login.version,
     }
 }
@@ -516,6 +682,9 @@ fn login(line: &LoginLine<'_>) -> Result<Versioned<Login>, Invalid> {
         created_at: Timestamp(line.created_at),
         expires_at: Timestamp(line.expires_at),
         ended_at: line.ended_at.map(Timestamp),
+        used_at: Timestamp(line.used_at.unwrap_or(line.created_at)),
+        device: line.device.as_ref().into(),
+        door: Door(line.door),
     };
     Ok(Versioned { version: line.version, row })
 }
@@ -529,38 +698,6 @@ fn entry(line: EntryLine<'_>) -> Result<Entry, Invalid> {
         client_key: valid(ClientKey::new(&line.client_key), "client_key")?,
         at: Timestamp(line.at),
         act: act(line.act)?,
-    })
-}
-
-fn act_line(act: &Act) -> ActLine<'_> {
-    match act {
-        Act::Message(content) => ActLine::Message {
-            text: Cow::Borrowed(&content.text),
-            data: content.data.as_ref().map(|data| STANDARD.encode(&data.0).into()),
-            reply_to: content.reply_to.map(Seq::get),
-            mentions: numbers(&content.mentions),
-        },
-        Act::Created { name, members } => ActLine::Created { name: name.as_str().into(), members: numbers(members) },
-        Act::Joined { members } => ActLine::Joined { members: numbers(members) },
-        Act::Left { member } => ActLine::Left { member: member.get() },
-        Act::Appeared { conversation } => ActLine::Appeared { conversation: conversation.to_string().into() },
-        Act::Vanished { conversation } => ActLine::Vanished { conversation: conversation.to_string().into() },
-    }
-}
-
-fn act(line: ActLine<'_>) -> Result<Act, Invalid> {
-    Ok(match line {
-        ActLine::Message { text, data, reply_to, mentions } => Act::Message(Content {
-            text: text.into(),
-            data: data.map(|data| valid(STANDARD.decode(&*data), "data")).transpose()?.map(|data| Opaque(data.into())),
-            reply_to: reply_to.map(|value| seq(value, "reply_to")).transpose()?,
-            mentions: users(&mentions)?,
-        }),
-        ActLine::Created { name, members } => Act::Created { name: valid(GroupName::new(&name), "name")?, members: users(&members)? },
-        ActLine::Joined { members } => Act::Joined { members: users(&members)? },
-        ActLine::Left { member } => Act::Left { member: user(member)? },
-        ActLine::Appeared { conversation: named } => Act::Appeared { conversation: conversation(&named)? },
-        ActLine::Vanished { conversation: named } => Act::Vanished { conversation: conversation(&named)? },
     })
 }
 
@@ -587,27 +724,27 @@ fn log(text: &str) -> Result<LogId, Invalid> {
     }
 }
 
-fn conversation(text: &str) -> Result<ConversationId, Invalid> {
+pub(super) fn conversation(text: &str) -> Result<ConversationId, Invalid> {
     valid(text.parse(), "conversation")
 }
 
-fn numbers(users: &[UserId]) -> Vec<u64> {
+pub(super) fn numbers(users: &[UserId]) -> Vec<u64> {
     users.iter().map(|user| user.get()).collect()
 }
 
-fn user(number: u64) -> Result<UserId, Invalid> {
+pub(super) fn user(number: u64) -> Result<UserId, Invalid> {
     valid(UserId::new(number), "user")
 }
 
-fn users(numbers: &[u64]) -> Result<Vec<UserId>, Invalid> {
+pub(super) fn users(numbers: &[u64]) -> Result<Vec<UserId>, Invalid> {
     numbers.iter().map(|number| user(*number)).collect()
 }
 
-fn seq(value: u64, field: &'static str) -> Result<Seq, Invalid> {
+pub(super) fn seq(value: u64, field: &'static str) -> Result<Seq, Invalid> {
     valid(Seq::new(value), field)
 }
 
-fn valid<T, E>(result: Result<T, E>, field: &'static str) -> Result<T, Invalid> {
+pub(super) fn valid<T, E>(result: Result<T, E>, field: &'static str) -> Result<T, Invalid> {
     result.or(Err(Invalid(field)))
 }
 
@@ -620,7 +757,7 @@ pub(super) fn hex_of(bytes: &[u8]) -> String {
     })
 }
 
-fn hex<const N: usize>(text: &str, field: &'static str) -> Result<[u8; N], Invalid> {
+pub(super) fn hex<const N: usize>(text: &str, field: &'static str) -> Result<[u8; N], Invalid> {
     let mut bytes = [0; N];
     let digits = text.as_bytes();
     if Some(digits.len()) != N.checked_mul(2) {

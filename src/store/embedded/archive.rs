@@ -7,11 +7,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use actors::account::{Account, Login};
+use actors::account::{Account, Login, Seen};
 use actors::archive::{Archive, Record, Section, Snapshot};
-use actors::entry::{Entry, GroupRow, Head, Membership};
-use actors::id::{Bucket, GroupId, LogId, Pos, Segment, UserId};
-use actors::store::{Answer, Marks, StoreError, Versioned};
+use actors::bits::Bits;
+use actors::content::Reaction;
+use actors::entry::{Amendment, Entry, GroupRow, Head, Invitation, Membership, Notice, Preferences};
+use actors::id::{Bucket, DirectNumber, GroupId, LogId, Pos, Segment, Seq, UserId};
+use actors::relation::Bond;
+use actors::store::{Answer, Marks, PutError, StoreError, Versioned};
 use fjall::{Iter, Readable, Slice};
 use tokio::sync::oneshot;
 
@@ -51,6 +54,21 @@ pub(super) fn archived(kind: Kind) -> Archived {
         Kind::Account => Archived::In(Section::Accounts),
         Kind::Username | Kind::Email => Archived::With(Section::Accounts),
         Kind::Login => Archived::In(Section::Logins),
+        Kind::LoginOf => Archived::With(Section::Logins),
+        Kind::Word | Kind::Handle => Archived::With(Section::Accounts),
+        Kind::Seen => Archived::In(Section::Seen),
+        Kind::Bond => Archived::In(Section::Bonds),
+        Kind::BondOf => Archived::With(Section::Bonds),
+        Kind::Direct => Archived::In(Section::Directs),
+        Kind::DirectOf => Archived::With(Section::Directs),
+        Kind::Amended => Archived::In(Section::Amendments),
+        Kind::Reactions => Archived::In(Section::Reactions),
+        Kind::Gone => Archived::In(Section::Gone),
+        Kind::Invited => Archived::In(Section::Invitations),
+        Kind::Preferences => Archived::In(Section::Preferences),
+        Kind::Hidden => Archived::In(Section::Hidden),
+        Kind::Notice => Archived::In(Section::Notices),
+        Kind::NoticesRead => Archived::In(Section::NoticesRead),
     }
 }
 
@@ -68,19 +86,29 @@ pub(super) fn rows(folder: &Folder, at: &fjall::Snapshot, kind: Kind) -> Iter {
 
 /// Rows under keys that this program does not know.
 pub(super) fn strangers(folder: &Folder, at: &fjall::Snapshot) -> impl Iterator<Item = fjall::Result<RawRow>> + use<> {
-    let known = |kind: &Kind| kind.tag();
-    let (first, last) = (Kind::ALL.iter().filter_map(known).min().unwrap_or(0), Kind::ALL.iter().filter_map(known).max().unwrap_or(0));
+    let mut tags: Vec<_> = Kind::ALL.into_iter().filter_map(Kind::tag).collect();
+    tags.sort_unstable();
     let keyspace = folder.keyspace(Space::Rows);
-    let below = at.range(keyspace, ..vec![first]);
-    let above = at.range(keyspace, vec![last + 1]..);
-    below.chain(above).map(fjall::Guard::into_inner)
+    let last = tags.last().map_or(0, |last| last + 1);
+    let mut unknown = vec![at.range(keyspace, vec![last]..)];
+    let mut from = 0;
+    for tag in tags {
+        if tag > from {
+            unknown.push(at.range(keyspace, vec![from]..vec![tag]));
+        }
+        from = tag + 1;
+    }
+    unknown.push(at.range(keyspace, ..vec![0]));
+    unknown.into_iter().flatten().map(fjall::Guard::into_inner)
 }
 
 /// The record that a row is; `None` for a row that is none.
+#[expect(clippy::too_many_lines, reason = "a row for each kind of key")]
 pub(super) fn record(kind: Kind, key: &[u8], value: &[u8]) -> Result<Option<Record>, Damage> {
     let wrong = Damage::Value("key");
     Ok(Some(match kind {
         Kind::Format | Kind::Start | Kind::Commits | Kind::Username | Kind::Email => return Ok(None),
+        Kind::LoginOf | Kind::Word | Kind::Handle | Kind::BondOf | Kind::DirectOf => return Ok(None),
         Kind::Entry => {
             let (log, _) = keys::entry_of(key).ok_or(wrong)?;
             Record::Entry { log, entry: Box::new(Entry::unseal(key, value)?) }
@@ -128,6 +156,62 @@ pub(super) fn record(kind: Kind, key: &[u8], value: &[u8]) -> Result<Option<Reco
                 return Err(Damage::Value("id"));
             }
             Record::Login(login)
+        }
+        Kind::Seen => {
+            let user = keys::number_of(key).and_then(|number| UserId::new(number).ok()).ok_or(wrong)?;
+            Record::Seen { user, seen: Seen::unseal(key, value)? }
+        }
+        Kind::Bond => {
+            let bond = Versioned::<Bond>::unseal(key, value)?;
+            if keys::pair_of(key) != Some(bond.row.pair) {
+                return Err(Damage::Value("pair"));
+            }
+            Record::Bond(bond)
+        }
+        Kind::Direct => {
+            let Projected { version, row: number } = Projected::<DirectNumber>::unseal(key, value)?;
+            Record::Direct { pair: keys::pair_of(key).ok_or(wrong)?, version, number }
+        }
+        Kind::Amended => {
+            let (conversation, [seq]) = keys::in_conversation(key).ok_or(wrong.clone())?;
+            let Projected { version, row } = Projected::<Amendment>::unseal(key, value)?;
+            Record::Amendment { conversation, seq: Seq::new(seq).or(Err(wrong))?, version, amendment: Box::new(row) }
+        }
+        Kind::Reactions => {
+            let (conversation, [seq, user]) = keys::in_conversation(key).ok_or(wrong.clone())?;
+            let Projected { version, row: reactions } = Projected::<Vec<Reaction>>::unseal(key, value)?;
+            let (seq, user) = (Seq::new(seq).or(Err(wrong.clone()))?, UserId::new(user).or(Err(wrong))?);
+            Record::Reactions { conversation, seq, user, version, reactions }
+        }
+        Kind::Gone => {
+            let (conversation, [span]) = keys::in_conversation(key).ok_or(wrong)?;
+            let Projected { version, row: bits } = Projected::<Bits>::unseal(key, value)?;
+            Record::Gone { conversation, span: Bucket(span), version, bits }
+        }
+        Kind::Invited => {
+            let (group, user) = keys::place_of(key).ok_or(wrong)?;
+            let Projected { version, row: invitation } = Projected::<Option<Invitation>>::unseal(key, value)?;
+            Record::Invitation { group, user, version, invitation }
+        }
+        Kind::Preferences => {
+            let (user, conversation) = keys::user_and_conversation_of(key).ok_or(wrong)?;
+            let Projected { version, row: preferences } = Projected::<Preferences>::unseal(key, value)?;
+            Record::Preferences { user, conversation, version, preferences }
+        }
+        Kind::Hidden => {
+            let (user, conversation, bucket) = keys::hidden_of(key).ok_or(wrong)?;
+            let Projected { version, row: bits } = Projected::<Bits>::unseal(key, value)?;
+            Record::Hidden { user, conversation, bucket, version, bits }
+        }
+        Kind::Notice => {
+            let (user, seq) = keys::notice_of(key).ok_or(wrong)?;
+            let Projected { version, row: notice } = Projected::<Option<Notice>>::unseal(key, value)?;
+            Record::Notice { user, seq, version, notice }
+        }
+        Kind::NoticesRead => {
+            let user = keys::number_of(key).and_then(|number| UserId::new(number).ok()).ok_or(wrong)?;
+            let Projected { version, row: up_to } = Projected::<Seq>::unseal(key, value)?;
+            Record::NoticesRead { user, version, up_to }
         }
     }))
 }
@@ -297,16 +381,16 @@ impl Group<'_> {
                 self.set(key, &last.max(stands));
             }
             Record::Account(account) => {
-                let row = &account.row;
-                for name in [Key::Username(&row.username), Key::Email(&row.email)] {
-                    if self.get::<UserId>(name)?.is_some_and(|owner| owner != row.id) {
-                        return Err(StoreError::Corrupt(format!("the names of account {} are another's", row.id.get())));
+                let before = self.get::<Versioned<Account>>(Key::Account(account.row.id))?;
+                match self.set_account(before.as_ref().map(|before| &before.row), &account) {
+                    Ok(()) => {}
+                    Err(PutError::Store(error)) => return Err(error),
+                    Err(PutError::Taken(_) | PutError::Changed) => {
+                        return Err(StoreError::Corrupt(format!("the names of account {} are another's", account.row.id.get())));
                     }
-                    self.set(name, &row.id);
                 }
-                self.set(Key::Account(row.id), &account);
             }
-            Record::Login(login) => self.set(Key::Login(login.row.id), &login),
+            Record::Login(login) => self.set_login(&login),
             Record::Segment { segment, log, bucket } => self.set(Key::Segment(segment), &(log, bucket)),
             Record::Head { log, head } => self.set_head(log, head),
             Record::Entry { log, entry } => self.set(Key::Entry(log, entry.seq), &*entry),
@@ -319,6 +403,32 @@ impl Group<'_> {
                 self.set(Key::Listed(user, conversation), &Projected { version, row: listed });
             }
             Record::Marks { user, conversation, marks } => self.set(Key::Marks(user, conversation), &marks),
+            Record::Direct { pair, version, number } => {
+                self.set(Key::Direct(pair), &Projected { version, row: number });
+                self.set(Key::DirectOf(number), &pair);
+            }
+            Record::Amendment { conversation, seq, version, amendment } => {
+                self.set(Key::Amended(conversation, seq), &Projected { version, row: *amendment });
+            }
+            Record::Reactions { conversation, seq, user, version, reactions } => {
+                self.set(Key::Reactions(conversation, seq, user), &Projected { version, row: reactions });
+            }
+            Record::Gone { conversation, span, version, bits } => {
+                self.set(Key::Gone(conversation, span), &Projected { version, row: bits });
+            }
+            Record::Invitation { group, user, version, invitation } => {
+                self.set(Key::Invited(group, user), &Projected { version, row: invitation });
+            }
+            Record::Preferences { user, conversation, version, preferences } => {
+                self.set(Key::Preferences(user, conversation), &Projected { version, row: preferences });
+            }
+            Record::Hidden { user, conversation, bucket, version, bits } => {
+                self.set(Key::Hidden(user, conversation, bucket), &Projected { version, row: bits });
+            }
+            Record::Notice { user, seq, version, notice } => self.set(Key::Notice(user, seq), &Projected { version, row: notice }),
+            Record::NoticesRead { user, version, up_to } => self.set(Key::NoticesRead(user), &Projected { version, row: up_to }),
+            Record::Bond(bond) => self.set_bond(&bond),
+            Record::Seen { user, seen } => self.set(Key::Seen(user), &seen),
         }
         Ok(())
     }

@@ -20,10 +20,12 @@ use super::OpenError;
 use super::keys::{Key, Space};
 use super::manifest;
 use super::records::{Damage, Stored};
+use super::upgrade;
 use super::witness::{self, Sighting};
 
-/// The version of everything in the folder. A newer one is not opened.
-pub(super) const FORMAT: u64 = 1;
+/// The version of everything in the folder. A newer one is not opened; what an older one lacks is made when it is
+/// opened to be written (see `upgrade`).
+pub(super) const FORMAT: u64 = 2;
 
 const LOCK: &str = "parlance.lock";
 const STORE: &str = "store";
@@ -41,6 +43,8 @@ const WORKER_THREADS: usize = 2;
 /// The open database. The lock is given back last.
 pub(super) struct Folder {
     pub(super) path: PathBuf,
+    /// The format that it was found in.
+    pub(super) format: u64,
     database: Database,
     entries: Keyspace,
     heads: Keyspace,
@@ -65,6 +69,7 @@ impl Folder {
         made.map_err(|source| OpenError::Io { folder: path.to_owned(), source })?;
         let folder = Self::locked(path, cache_bytes, memtable_bytes)?;
         let held = folder.check_commits()?;
+        upgrade::run(&folder).map_err(|error| Fault::from(error).sentence(path))?;
         folder.count_start(held)
     }
 
@@ -98,21 +103,22 @@ impl Folder {
         if Space::ALL.iter().any(|space| !database.keyspace_exists(space.name())) {
             return Err(damaged(path, "a part of the database is missing".to_owned()));
         }
-        let folder = Self {
+        let mut folder = Self {
             path: path.to_owned(),
+            format: 0,
             entries: keyspace(path, &database, Space::Entries, memtable_bytes)?,
             heads: keyspace(path, &database, Space::Heads, memtable_bytes)?,
             rows: keyspace(path, &database, Space::Rows, memtable_bytes)?,
             database,
             _lock: lock,
         };
-        folder.check_format()?;
+        folder.format = folder.check_format()?;
         Ok(folder)
     }
 
-    fn check_format(&self) -> Result<(), OpenError> {
+    fn check_format(&self) -> Result<u64, OpenError> {
         match self.row::<u64>(Key::Format) {
-            Ok(Some(FORMAT)) => Ok(()),
+            Ok(Some(format @ 1..=FORMAT)) => Ok(format),
             Ok(Some(found)) => Err(self.format(found.to_string())),
             Ok(None) => Err(damaged(&self.path, "its format is missing".to_owned())),
             Err(error) => Err(error),

@@ -4,11 +4,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use actors::account::{Account, AccountField, Login};
+use actors::account::{Account, Login, Seen};
 use actors::archive::Record;
 use actors::entry::{Batch, Head, Row};
-use actors::id::{Bucket, ConversationId, Epoch, LogId, Pos, Segment, Seq, UserId};
-use actors::store::{AppendError, Block, Marks, PutError, Sequence, StoreError, Versioned};
+use actors::id::{Bucket, ConversationId, DirectNumber, Epoch, LogId, Pair, Pos, Segment, Seq, UserId};
+use actors::relation::Bond;
+use actors::search;
+use actors::store::{AppendError, Block, Marks, PutError, Sequence, StoreError};
 use tokio::sync::oneshot::Sender;
 
 use super::keys::{Key, Space};
@@ -24,6 +26,9 @@ pub(super) enum Request {
     Bind(Segment, (LogId, Bucket), Sender<Result<(), StoreError>>),
     PutAccount(Box<Account>, u64, Sender<Result<(), PutError>>),
     PutLogin(Box<Login>, u64, Sender<Result<(), PutError>>),
+    PutBond(Bond, u64, Sender<Result<(), PutError>>),
+    /// Alone in a commit it is not synced.
+    Touch(UserId, Seen, Sender<Result<(), StoreError>>),
     /// Records of an archive.
     Admit(Vec<Record>, Sender<Result<(), StoreError>>),
     /// Nothing comes after this; answered when all before it is durable and the writer is done.
@@ -36,8 +41,9 @@ impl Request {
         match self {
             Self::Append(append, _) => (append.entries.len(), append.bytes),
             Self::Raise(_, marks, _) => (marks.len(), marks.len() * 128),
-            Self::Draw(..) | Self::Bind(..) | Self::PutLogin(..) => (1, 128),
-            Self::PutAccount(..) => (3, 512),
+            Self::Draw(..) | Self::Bind(..) | Self::Touch(..) => (1, 128),
+            Self::PutLogin(..) | Self::PutBond(..) => (2, 256),
+            Self::PutAccount(..) => (4 + search::WORDS_MAX, 1_024),
             Self::Admit(records, _) => (records.len(), records.iter().map(Record::bytes).sum()),
             Self::Close(_) => (0, 0),
         }
@@ -51,9 +57,22 @@ pub(super) struct Append {
     epoch: Epoch,
     after: Head,
     entries: Vec<Sealed>,
-    projections: Vec<(Seq, Sealed)>,
+    projections: Vec<(Seq, Follows)>,
     bytes: usize,
 }
+
+/// What follows from an entry.
+enum Follows {
+    /// A row with a version.
+    Row(Sealed),
+    /// The number of a direct conversation: a row from either side.
+    Direct(Pair, DirectNumber),
+    /// An entry in place of the one that stood there.
+    Erased(Sealed),
+}
+
+/// A key and what stands under it from now on.
+type Change = (Vec<u8>, Option<Vec<u8>>);
 
 /// The bytes of a row.
 struct Sealed {
@@ -74,26 +93,59 @@ impl Append {
         let entries: Vec<_> = batch.entries.iter().map(|entry| sealed(Key::Entry(log, entry.seq), &**entry)).collect();
         let mut projections: Vec<_> = batch.projections.iter().map(|row| (row.version, projected(log, row.version, &row.row))).collect();
         projections.sort_by_key(|(version, _)| *version);
-        let bytes = entries.iter().chain(projections.iter().map(|(_, row)| row)).map(|row| row.key.len() + row.value.len()).sum();
+        let following = projections.iter().filter_map(|(_, follows)| match follows {
+            Follows::Row(row) | Follows::Erased(row) => Some(row),
+            Follows::Direct(..) => None,
+        });
+        let bytes = entries.iter().chain(following).map(|row| row.key.len() + row.value.len()).sum();
         Self { log, base: batch.base, epoch: batch.epoch, after: batch.after, entries, projections, bytes }
     }
 }
 
-fn projected(log: LogId, version: Seq, row: &Row) -> Sealed {
-    match (row, log) {
-        (Row::Group(row), LogId::Conversation(ConversationId::Group(group))) => {
-            sealed(Key::Group(group), &Projected { version, row: row.clone() })
+fn projected(log: LogId, version: Seq, row: &Row) -> Follows {
+    match log {
+        LogId::Conversation(conversation) => projected_on(conversation, version, row),
+        LogId::User(user) => Follows::Row(projected_of(user, version, row)),
+    }
+}
+
+fn projected_on(conversation: ConversationId, version: Seq, row: &Row) -> Follows {
+    Follows::Row(match (row, conversation) {
+        (Row::Group(row), ConversationId::Group(group)) => sealed(Key::Group(group), &Projected { version, row: row.clone() }),
+        (Row::Member(user, place), ConversationId::Group(group)) => sealed(Key::Member(group, *user), &Projected { version, row: *place }),
+        (Row::Invited(user, invitation), ConversationId::Group(group)) => {
+            sealed(Key::Invited(group, *user), &Projected { version, row: *invitation })
         }
-        (Row::Member(user, place), LogId::Conversation(ConversationId::Group(group))) => {
-            sealed(Key::Member(group, *user), &Projected { version, row: *place })
+        (Row::Direct(number), ConversationId::Direct(pair)) => return Follows::Direct(pair, *number),
+        (Row::Own(user, pos), _) => sealed(Key::Own(*user, conversation), &Projected { version, row: *pos }),
+        (Row::Amended(seq, amendment), _) => sealed(Key::Amended(conversation, *seq), &Projected { version, row: amendment.clone() }),
+        (Row::Reactions(seq, user, reactions), _) => {
+            sealed(Key::Reactions(conversation, *seq, *user), &Projected { version, row: reactions.clone() })
         }
-        (Row::Own(user, pos), LogId::Conversation(conversation)) => {
-            sealed(Key::Own(*user, conversation), &Projected { version, row: *pos })
+        (Row::Gone(span, bits), _) => sealed(Key::Gone(conversation, *span), &Projected { version, row: bits.clone() }),
+        (Row::Erased(entry), _) => return Follows::Erased(sealed(Key::Entry(conversation.into(), entry.seq), &**entry)),
+        (Row::Group(_) | Row::Member(..) | Row::Invited(..) | Row::Direct(_), _) => unreachable!("the batch is whole"),
+        (Row::Listed(..) | Row::Preferences(..) | Row::Hidden(..) | Row::Notice(..) | Row::NoticesRead(_), _) => {
+            unreachable!("the batch is whole")
         }
-        (Row::Listed(conversation, listed), LogId::User(user)) => {
-            sealed(Key::Listed(user, *conversation), &Projected { version, row: *listed })
+    })
+}
+
+fn projected_of(user: UserId, version: Seq, row: &Row) -> Sealed {
+    match row {
+        Row::Listed(conversation, listed) => sealed(Key::Listed(user, *conversation), &Projected { version, row: *listed }),
+        Row::Preferences(conversation, preferences) => {
+            sealed(Key::Preferences(user, *conversation), &Projected { version, row: *preferences })
         }
-        (Row::Group(_) | Row::Member(..) | Row::Own(..) | Row::Listed(..), _) => unreachable!("the batch is whole"),
+        Row::Hidden(conversation, bucket, bits) => {
+            sealed(Key::Hidden(user, *conversation, *bucket), &Projected { version, row: bits.clone() })
+        }
+        Row::Notice(seq, notice) => sealed(Key::Notice(user, *seq), &Projected { version, row: *notice }),
+        Row::NoticesRead(up_to) => sealed(Key::NoticesRead(user), &Projected { version, row: *up_to }),
+        Row::Group(_) | Row::Member(..) | Row::Own(..) | Row::Direct(_) | Row::Amended(..) | Row::Reactions(..) => {
+            unreachable!("the batch is whole")
+        }
+        Row::Gone(..) | Row::Erased(_) | Row::Invited(..) => unreachable!("the batch is whole"),
     }
 }
 
@@ -127,16 +179,19 @@ pub(super) struct Group<'a> {
     heads: &'a mut HeadCache,
     rows: Vec<(Space, Vec<u8>, Option<Vec<u8>>)>,
     places: HashMap<(Space, Vec<u8>), usize>,
+    /// Whether anybody asked for more than a touch.
+    durable: bool,
     answers: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 impl<'a> Group<'a> {
     pub(super) fn new(shared: &'a Shared, heads: &'a mut HeadCache) -> Self {
-        Self { shared, heads, rows: Vec::new(), places: HashMap::new(), answers: Vec::new() }
+        Self { shared, heads, rows: Vec::new(), places: HashMap::new(), durable: false, answers: Vec::new() }
     }
 
     /// Judges a request and collects its rows.
     pub(super) fn take(&mut self, request: Request) {
+        self.durable |= !matches!(request, Request::Touch(..));
         match request {
             Request::Append(append, answer) => {
                 let result = self.append(*append);
@@ -162,6 +217,14 @@ impl<'a> Group<'a> {
                 let result = self.put_login(*login, version);
                 self.later(answer, result);
             }
+            Request::PutBond(bond, version, answer) => {
+                let result = self.put_bond(bond, version);
+                self.later(answer, result);
+            }
+            Request::Touch(user, seen, answer) => {
+                let result = self.touch(user, seen);
+                self.later(answer, result);
+            }
             Request::Admit(records, answer) => {
                 let result = self.admit(records);
                 self.later(answer, result);
@@ -173,6 +236,11 @@ impl<'a> Group<'a> {
     /// The rows to be committed, each key once; `None` takes one away.
     pub(super) fn rows(&mut self) -> Vec<(Space, Vec<u8>, Option<Vec<u8>>)> {
         std::mem::take(&mut self.rows)
+    }
+
+    /// Whether its rows must be on the disk before the answers.
+    pub(super) fn is_durable(&self) -> bool {
+        self.durable
     }
 
     /// How many requests there are.
@@ -202,18 +270,47 @@ impl<'a> Group<'a> {
         }
         // What is above the tail is newer than any row of this log; only an older one has to be compared. All are read
         // before the first is set: an append that is refused halfway must leave nothing behind.
-        let mut newest = Vec::with_capacity(append.projections.len());
-        for (version, row) in append.projections {
-            if version > append.base || self.version(&row.key)?.is_none_or(|stands| stands <= version) {
-                newest.push(row);
+        let (mut newest, mut erased) = (Vec::with_capacity(append.projections.len()), Vec::new());
+        for (version, follows) in append.projections {
+            match follows {
+                Follows::Row(row) => {
+                    if version > append.base || self.version(&row.key)?.is_none_or(|stands| stands <= version) {
+                        newest.push((row.key, Some(row.value)));
+                    }
+                }
+                Follows::Direct(pair, number) => newest.extend(self.numbered(pair, version, number).map_err(refused)?),
+                Follows::Erased(row) => erased.push(row),
             }
         }
-        for Sealed { key, value } in newest {
-            self.set_bytes(Space::Rows, key, Some(value));
+        for (key, value) in newest {
+            self.set_bytes(Space::Rows, key, value);
         }
         self.rows.extend(append.entries.into_iter().map(|row| (Space::Entries, row.key, Some(row.value))));
+        for row in erased {
+            self.erase(row);
+        }
         self.set_head(append.log, append.after);
         Ok(())
+    }
+
+    /// The rows that give a pair a number: a pair has one number, and a number one pair.
+    fn numbered(&self, pair: Pair, version: Seq, number: DirectNumber) -> Result<Vec<Change>, StoreError> {
+        let stands = self.get::<Projected<DirectNumber>>(Key::Direct(pair))?;
+        if stands.as_ref().is_some_and(|stands| stands.version > version) {
+            return Ok(Vec::new());
+        }
+        let old = stands.filter(|stands| stands.row != number).map(|stands| (Key::DirectOf(stands.row).bytes(), None));
+        let rows = [sealed(Key::Direct(pair), &Projected { version, row: number }), sealed(Key::DirectOf(number), &pair)];
+        Ok(old.into_iter().chain(rows.into_iter().map(|row| (row.key, Some(row.value)))).collect())
+    }
+
+    /// Puts an entry without its content in place of the one with it, which may be of this very commit.
+    fn erase(&mut self, erased: Sealed) {
+        let same = |row: &&mut (Space, Vec<u8>, Option<Vec<u8>>)| row.0 == Space::Entries && row.1 == erased.key;
+        match self.rows.iter_mut().rev().find(same) {
+            Some(row) => row.2 = Some(erased.value),
+            None => self.rows.push((Space::Entries, erased.key, Some(erased.value))),
+        }
     }
 
     pub(super) fn set_head(&mut self, log: LogId, head: Head) {
@@ -281,38 +378,6 @@ impl<'a> Group<'a> {
         Ok(())
     }
 
-    fn put_account(&mut self, account: Account, version: u64) -> Result<(), PutError> {
-        let key = Key::Account(account.id);
-        let before = self.get::<Versioned<Account>>(key)?;
-        if before.as_ref().map_or(0, |row| row.version) != version {
-            return Err(PutError::Changed);
-        }
-        let names = [(Key::Username(&account.username), AccountField::Username), (Key::Email(&account.email), AccountField::Email)];
-        for (name, field) in names {
-            if self.get::<UserId>(name)?.is_some_and(|owner| owner != account.id) {
-                return Err(PutError::Taken(field));
-            }
-        }
-        if let Some(Versioned { row, .. }) = before {
-            self.set_bytes(Space::Rows, Key::Username(&row.username).bytes(), None);
-            self.set_bytes(Space::Rows, Key::Email(&row.email).bytes(), None);
-        }
-        for (name, _) in names {
-            self.set(name, &account.id);
-        }
-        self.set(key, &Versioned { version: version + 1, row: account.clone() });
-        Ok(())
-    }
-
-    fn put_login(&mut self, login: Login, version: u64) -> Result<(), PutError> {
-        let key = Key::Login(login.id);
-        if self.get::<Versioned<Login>>(key)?.map_or(0, |row| row.version) != version {
-            return Err(PutError::Changed);
-        }
-        self.set(key, &Versioned { version: version + 1, row: login });
-        Ok(())
-    }
-
     pub(super) fn get<T: Stored>(&self, key: Key<'_>) -> Result<Option<T>, StoreError> {
         let bytes = key.bytes();
         let value = self.bytes(key.space(), &bytes)?;
@@ -332,7 +397,12 @@ impl<'a> Group<'a> {
         self.set_bytes(key.space(), bytes, Some(value));
     }
 
-    fn set_bytes(&mut self, space: Space, key: Vec<u8>, value: Option<Vec<u8>>) {
+    /// A row that leads to a user and says nothing else.
+    pub(super) fn set_index(&mut self, key: &[u8], user: UserId) {
+        self.set_bytes(Space::Rows, key.to_vec(), Some(user.seal(key)));
+    }
+
+    pub(super) fn set_bytes(&mut self, space: Space, key: Vec<u8>, value: Option<Vec<u8>>) {
         let place = *self.places.entry((space, key.clone())).or_insert(self.rows.len());
         match self.rows.get_mut(place) {
             Some(row) => row.2 = value,

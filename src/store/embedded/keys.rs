@@ -6,7 +6,7 @@
 //! among what is often written (KF5).
 
 use actors::account::{Email, Username};
-use actors::id::{ConversationId, GroupId, LogId, LoginId, Pair, Segment, Seq, UserId};
+use actors::id::{Bucket, ConversationId, DirectNumber, GroupId, LogId, LoginId, Pair, Segment, Seq, UserId};
 use actors::store::Sequence;
 
 /// The keyspaces. Each is written often; a keyspace that is not would pin journals.
@@ -69,6 +69,38 @@ pub(super) enum Key<'a> {
     Email(&'a Email),
     /// A login.
     Login(LoginId),
+    /// That a login is a user's and was not ended.
+    LoginOf(UserId, LoginId),
+    /// That an account is found by the start of this folded word.
+    Word(&'a str, UserId),
+    /// That an account is found by this whole folded username.
+    Handle(&'a str, UserId),
+    /// When a user was last here.
+    Seen(UserId),
+    /// What two users are to each other; found from the one with the smaller number.
+    Bond(Pair),
+    /// That there is a bond; found from the one with the greater number.
+    BondOf(Pair),
+    /// The integer form of a direct conversation.
+    Direct(Pair),
+    /// The direct conversation of an integer form.
+    DirectOf(DirectNumber),
+    /// What became of a message.
+    Amended(ConversationId, Seq),
+    /// How a user reacts to a message.
+    Reactions(ConversationId, Seq, UserId),
+    /// Which positions of a span are deleted.
+    Gone(ConversationId, Bucket),
+    /// A user's invitation to a group.
+    Invited(GroupId, UserId),
+    /// How a user wants a conversation.
+    Preferences(UserId, ConversationId),
+    /// Which entries of a bucket a user has hidden.
+    Hidden(UserId, ConversationId, Bucket),
+    /// Something that a user is to know of.
+    Notice(UserId, Seq),
+    /// Up to where a user has read the notices.
+    NoticesRead(UserId),
 }
 
 /// The kinds of key. Whoever has to think about each of them matches on this.
@@ -90,11 +122,27 @@ pub(super) enum Kind {
     Username,
     Email,
     Login,
+    LoginOf,
+    Word,
+    Handle,
+    Seen,
+    Bond,
+    BondOf,
+    Direct,
+    DirectOf,
+    Amended,
+    Reactions,
+    Gone,
+    Invited,
+    Preferences,
+    Hidden,
+    Notice,
+    NoticesRead,
 }
 
 impl Kind {
     /// All of them.
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 32] = [
         Self::Entry,
         Self::Head,
         Self::Format,
@@ -111,6 +159,22 @@ impl Kind {
         Self::Username,
         Self::Email,
         Self::Login,
+        Self::LoginOf,
+        Self::Word,
+        Self::Handle,
+        Self::Seen,
+        Self::Bond,
+        Self::BondOf,
+        Self::Direct,
+        Self::DirectOf,
+        Self::Amended,
+        Self::Reactions,
+        Self::Gone,
+        Self::Invited,
+        Self::Preferences,
+        Self::Hidden,
+        Self::Notice,
+        Self::NoticesRead,
     ];
 
     /// The keyspace that its keys lie in.
@@ -121,6 +185,9 @@ impl Kind {
             Self::Format | Self::Start | Self::Commits | Self::Sequence | Self::Segment => Space::Rows,
             Self::Group | Self::Member | Self::Own | Self::Marks | Self::Listed => Space::Rows,
             Self::Account | Self::Username | Self::Email | Self::Login => Space::Rows,
+            Self::LoginOf | Self::Word | Self::Handle | Self::Seen | Self::Bond | Self::BondOf => Space::Rows,
+            Self::Direct | Self::DirectOf | Self::Amended | Self::Reactions | Self::Gone | Self::Invited => Space::Rows,
+            Self::Preferences | Self::Hidden | Self::Notice | Self::NoticesRead => Space::Rows,
         }
     }
 
@@ -142,6 +209,22 @@ impl Kind {
             Self::Username => Some(USERNAME),
             Self::Email => Some(EMAIL),
             Self::Login => Some(LOGIN),
+            Self::LoginOf => Some(LOGIN_OF),
+            Self::Word => Some(WORD),
+            Self::Handle => Some(HANDLE),
+            Self::Seen => Some(SEEN),
+            Self::Bond => Some(BOND),
+            Self::BondOf => Some(BOND_OF),
+            Self::Direct => Some(DIRECT),
+            Self::DirectOf => Some(DIRECT_OF),
+            Self::Amended => Some(AMENDED),
+            Self::Reactions => Some(REACTIONS),
+            Self::Gone => Some(GONE),
+            Self::Invited => Some(INVITED),
+            Self::Preferences => Some(PREFERENCES),
+            Self::Hidden => Some(HIDDEN),
+            Self::Notice => Some(NOTICE),
+            Self::NoticesRead => Some(NOTICES_READ),
         }
     }
 }
@@ -160,9 +243,29 @@ const ACCOUNT: u8 = 11;
 const USERNAME: u8 = 12;
 const EMAIL: u8 = 13;
 const LOGIN: u8 = 14;
+const LOGIN_OF: u8 = 15;
+const WORD: u8 = 16;
+const HANDLE: u8 = 17;
+const SEEN: u8 = 18;
+const BOND: u8 = 19;
+const BOND_OF: u8 = 20;
+const DIRECT: u8 = 21;
+const DIRECT_OF: u8 = 22;
+const AMENDED: u8 = 23;
+const REACTIONS: u8 = 24;
+const GONE: u8 = 25;
+const INVITED: u8 = 26;
+const PREFERENCES: u8 = 27;
+const HIDDEN: u8 = 28;
+const NOTICE: u8 = 29;
+const NOTICES_READ: u8 = 35;
 
 const PRINCIPALS: u8 = 1;
 const SEGMENTS: u8 = 2;
+const DIRECTS: u8 = 3;
+
+/// Behind a word.
+const WORD_END: u8 = 0;
 
 const DIRECT_LOG: u8 = 1;
 const GROUP_LOG: u8 = 2;
@@ -188,6 +291,22 @@ impl Key<'_> {
             Self::Username(_) => Kind::Username,
             Self::Email(_) => Kind::Email,
             Self::Login(_) => Kind::Login,
+            Self::LoginOf(..) => Kind::LoginOf,
+            Self::Word(..) => Kind::Word,
+            Self::Handle(..) => Kind::Handle,
+            Self::Seen(_) => Kind::Seen,
+            Self::Bond(_) => Kind::Bond,
+            Self::BondOf(_) => Kind::BondOf,
+            Self::Direct(_) => Kind::Direct,
+            Self::DirectOf(_) => Kind::DirectOf,
+            Self::Amended(..) => Kind::Amended,
+            Self::Reactions(..) => Kind::Reactions,
+            Self::Gone(..) => Kind::Gone,
+            Self::Invited(..) => Kind::Invited,
+            Self::Preferences(..) => Kind::Preferences,
+            Self::Hidden(..) => Kind::Hidden,
+            Self::Notice(..) => Kind::Notice,
+            Self::NoticesRead(_) => Kind::NoticesRead,
         }
     }
 
@@ -222,6 +341,28 @@ impl Key<'_> {
                 out.push(LOGIN);
                 out.extend(login.0.to_be_bytes());
             }
+            Self::LoginOf(user, login) => {
+                tagged(&mut out, LOGIN_OF, &[user.get()]);
+                out.extend(login.0.to_be_bytes());
+            }
+            Self::Word(word, user) => worded(&mut out, WORD, word, *user),
+            Self::Handle(username, user) => worded(&mut out, HANDLE, username, *user),
+            Self::Seen(user) => tagged(&mut out, SEEN, &[user.get()]),
+            Self::Bond(pair) => tagged(&mut out, BOND, &[pair.low().get(), pair.high().get()]),
+            Self::BondOf(pair) => tagged(&mut out, BOND_OF, &[pair.high().get(), pair.low().get()]),
+            Self::Direct(pair) => tagged(&mut out, DIRECT, &[pair.low().get(), pair.high().get()]),
+            Self::DirectOf(number) => tagged(&mut out, DIRECT_OF, &[number.get()]),
+            Self::Amended(conversation, seq) => of_conversation(&mut out, AMENDED, *conversation, &[seq.get()]),
+            Self::Reactions(conversation, seq, user) => of_conversation(&mut out, REACTIONS, *conversation, &[seq.get(), user.get()]),
+            Self::Gone(conversation, span) => of_conversation(&mut out, GONE, *conversation, &[span.0]),
+            Self::Invited(group, user) => tagged(&mut out, INVITED, &[group.get(), user.get()]),
+            Self::Preferences(user, conversation) => of_user(&mut out, PREFERENCES, *user, *conversation),
+            Self::Hidden(user, conversation, bucket) => {
+                of_user(&mut out, HIDDEN, *user, *conversation);
+                put(&mut out, bucket.0);
+            }
+            Self::Notice(user, seq) => tagged(&mut out, NOTICE, &[user.get(), seq.get()]),
+            Self::NoticesRead(user) => tagged(&mut out, NOTICES_READ, &[user.get()]),
         }
         out
     }
@@ -257,6 +398,93 @@ pub(super) fn conversation_of(key: &[u8]) -> Option<ConversationId> {
     }
 }
 
+/// What the keys of all words begin with that begin so.
+pub(super) fn words_prefix(prefix: &str) -> Vec<u8> {
+    [&[WORD], prefix.as_bytes()].concat()
+}
+
+/// What the keys of all that have this whole folded username begin with.
+pub(super) fn handles_prefix(username: &str) -> Vec<u8> {
+    [&[HANDLE], username.as_bytes(), &[WORD_END]].concat()
+}
+
+/// The word and the user of the key of a word or a whole username.
+pub(super) fn word_of(key: &[u8]) -> Option<(&str, UserId)> {
+    let rest = key.get(1..)?;
+    let end = rest.iter().position(|byte| *byte == WORD_END)?;
+    let (user, left) = number(rest.get(end + 1..)?)?;
+    let word = std::str::from_utf8(rest.get(..end)?).ok()?;
+    Some((word, UserId::new(user).ok().filter(|_| left.is_empty())?))
+}
+
+/// What all keys of logins of a user begin with.
+pub(super) fn logins_prefix(user: UserId) -> Vec<u8> {
+    prefix(LOGIN_OF, &[user.get()])
+}
+
+/// The user and the login of the key that leads from one to the other.
+pub(super) fn login_of_user(key: &[u8]) -> Option<(UserId, LoginId)> {
+    let (user, rest) = number(key.get(1..)?)?;
+    Some((UserId::new(user).ok()?, LoginId(u128::from_be_bytes(rest.try_into().ok()?))))
+}
+
+/// What all keys of bonds begin with that are found from the user with the smaller number.
+pub(super) fn bonds_prefix(low: UserId) -> Vec<u8> {
+    prefix(BOND, &[low.get()])
+}
+
+/// What all keys of bonds begin with that are found from the user with the greater number.
+pub(super) fn bonds_of_prefix(high: UserId) -> Vec<u8> {
+    prefix(BOND_OF, &[high.get()])
+}
+
+/// The pair of a key that has two users behind its tag, in either order.
+pub(super) fn pair_of(key: &[u8]) -> Option<Pair> {
+    let (one, rest) = number(key.get(1..)?)?;
+    let (other, rest) = number(rest)?;
+    Pair::new(UserId::new(one).ok()?, UserId::new(other).ok()?).ok().filter(|_| rest.is_empty())
+}
+
+/// What all keys of invitations to a group begin with.
+pub(super) fn invitations_prefix(group: GroupId) -> Vec<u8> {
+    prefix(INVITED, &[group.get()])
+}
+
+/// What all keys of reactions to a message begin with.
+pub(super) fn reactions_prefix(conversation: ConversationId, message: Seq) -> Vec<u8> {
+    let mut out = Vec::with_capacity(20);
+    of_conversation(&mut out, REACTIONS, conversation, &[message.get()]);
+    out
+}
+
+/// What all keys of a user's notices begin with.
+pub(super) fn notices_prefix(user: UserId) -> Vec<u8> {
+    prefix(NOTICE, &[user.get()])
+}
+
+/// The conversation and the numbers behind it of the key of an amendment, of reactions or of deleted positions.
+pub(super) fn in_conversation<const N: usize>(key: &[u8]) -> Option<(ConversationId, [u64; N])> {
+    match log(key.get(1..)?)? {
+        (LogId::Conversation(conversation), rest) => Some((conversation, numbers(rest)?)),
+        (LogId::User(_), _) => None,
+    }
+}
+
+/// The user, the conversation and the bucket of the key of hidden entries.
+pub(super) fn hidden_of(key: &[u8]) -> Option<(UserId, ConversationId, Bucket)> {
+    let (user, rest) = number(key.get(1..)?)?;
+    match log(rest)? {
+        (LogId::Conversation(conversation), rest) => Some((UserId::new(user).ok()?, conversation, Bucket(numbers::<1>(rest)?[0]))),
+        (LogId::User(_), _) => None,
+    }
+}
+
+/// The user and the seq of a notice's key.
+pub(super) fn notice_of(key: &[u8]) -> Option<(UserId, Seq)> {
+    let [user, seq] = numbers(key.get(1..)?)?;
+    Some((UserId::new(user).ok()?, Seq::new(seq).ok()?))
+}
+
 /// The seq at the end of an entry's key.
 pub(super) fn seq_of(key: &[u8]) -> Option<Seq> {
     let (_, rest) = log(key)?;
@@ -277,7 +505,7 @@ pub(super) fn entry_of(key: &[u8]) -> Option<(LogId, Seq)> {
 
 /// The sequence of the key of its last number.
 pub(super) fn sequence_of(key: &[u8]) -> Option<Sequence> {
-    [Sequence::Principals, Sequence::Segments].into_iter().find(|sequence| Key::Sequence(*sequence).bytes() == key)
+    [Sequence::Principals, Sequence::Segments, Sequence::Directs].into_iter().find(|sequence| Key::Sequence(*sequence).bytes() == key)
 }
 
 /// The one number of a key that has one behind its tag.
@@ -286,13 +514,13 @@ pub(super) fn number_of(key: &[u8]) -> Option<u64> {
     rest.is_empty().then_some(number)
 }
 
-/// The group and the user of a member's key.
+/// The group and the user of the key of a member or an invitation.
 pub(super) fn place_of(key: &[u8]) -> Option<(GroupId, UserId)> {
-    let (group, _) = number(key.get(1..)?)?;
-    Some((GroupId::new(group).ok()?, member_of(key)?))
+    let [group, user] = numbers(key.get(1..)?)?;
+    Some((GroupId::new(group).ok()?, UserId::new(user).ok()?))
 }
 
-/// The user and the conversation of the key of an own position, of marks or of a row in a list.
+/// The user and the conversation of the key of an own position, of marks, of preferences or of a row in a list.
 pub(super) fn user_and_conversation_of(key: &[u8]) -> Option<(UserId, ConversationId)> {
     let (user, rest) = number(key.get(1..)?)?;
     match log(rest)? {
@@ -332,10 +560,20 @@ fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
     Some((u64::from_be_bytes(whole), rest))
 }
 
+/// As many numbers as these bytes hold, if they hold so many and nothing else.
+fn numbers<const N: usize>(mut bytes: &[u8]) -> Option<[u64; N]> {
+    let mut found = [0; N];
+    for place in &mut found {
+        (*place, bytes) = number(bytes)?;
+    }
+    bytes.is_empty().then_some(found)
+}
+
 fn sequence_ordinal(sequence: Sequence) -> u8 {
     match sequence {
         Sequence::Principals => PRINCIPALS,
         Sequence::Segments => SEGMENTS,
+        Sequence::Directs => DIRECTS,
     }
 }
 
@@ -357,6 +595,27 @@ fn tagged(out: &mut Vec<u8>, tag: u8, numbers: &[u64]) {
 fn text(out: &mut Vec<u8>, tag: u8, text: &str) {
     out.push(tag);
     out.extend(text.as_bytes());
+}
+
+fn prefix(tag: u8, numbers: &[u64]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(20);
+    tagged(&mut out, tag, numbers);
+    out
+}
+
+/// A word ends with a zero, which no word has: so a word comes before those that it begins, and users by number.
+fn worded(out: &mut Vec<u8>, tag: u8, word: &str, user: UserId) {
+    text(out, tag, word);
+    out.push(WORD_END);
+    put(out, user.get());
+}
+
+fn of_conversation(out: &mut Vec<u8>, tag: u8, conversation: ConversationId, numbers: &[u64]) {
+    out.push(tag);
+    put_log(out, conversation.into());
+    for number in numbers {
+        put(out, *number);
+    }
 }
 
 fn of_user(out: &mut Vec<u8>, tag: u8, user: UserId, conversation: ConversationId) {
@@ -426,10 +685,47 @@ mod tests {
         }
 
         #[test]
+        fn words_lie_in_their_order_and_then_by_user(one in "[a-zé9-]{0,4}", other in "[a-zé9-]{0,4}", a in 1..=NUMBER_MAX, b in 1..=NUMBER_MAX) {
+            let (a, b) = (UserId::new(a).expect("valid"), UserId::new(b).expect("valid"));
+            let (key, next) = (Key::Word(&one, a).bytes(), Key::Word(&other, b).bytes());
+            prop_assert_eq!(key.cmp(&next), (&one, a).cmp(&(&other, b)));
+            prop_assert_eq!(word_of(&key), Some((one.as_str(), a)));
+            prop_assert_eq!(key.starts_with(&words_prefix(&other)), one.starts_with(&other));
+            prop_assert_eq!(Key::Handle(&one, a).bytes().starts_with(&handles_prefix(&other)), one == other);
+        }
+
+        #[test]
+        fn what_is_in_a_key_is_found_in_it(one in any_log(), user in 1..=NUMBER_MAX, seq in 0..=NUMBER_MAX, login: u128) {
+            let (user, seq) = (UserId::new(user).expect("valid"), Seq::new(seq).expect("valid"));
+            if let LogId::Conversation(conversation) = one {
+                prop_assert_eq!(in_conversation(&Key::Amended(conversation, seq).bytes()), Some((conversation, [seq.get()])));
+                let key = Key::Reactions(conversation, seq, user).bytes();
+                prop_assert_eq!(in_conversation(&key), Some((conversation, [seq.get(), user.get()])));
+                prop_assert!(key.starts_with(&reactions_prefix(conversation, seq)));
+                let bucket = seq.bucket();
+                prop_assert_eq!(hidden_of(&Key::Hidden(user, conversation, bucket).bytes()), Some((user, conversation, bucket)));
+                prop_assert_eq!(user_and_conversation_of(&Key::Preferences(user, conversation).bytes()), Some((user, conversation)));
+                if let ConversationId::Direct(pair) = conversation {
+                    prop_assert_eq!(pair_of(&Key::Bond(pair).bytes()), Some(pair));
+                    prop_assert_eq!(pair_of(&Key::BondOf(pair).bytes()), Some(pair));
+                    prop_assert!(Key::BondOf(pair).bytes().starts_with(&bonds_of_prefix(pair.high())));
+                }
+            }
+            prop_assert_eq!(notice_of(&Key::Notice(user, seq).bytes()), Some((user, seq)));
+            prop_assert_eq!(login_of_user(&Key::LoginOf(user, LoginId(login)).bytes()), Some((user, LoginId(login))));
+        }
+
+        #[test]
         fn any_bytes_are_taken_apart_without_harm(bytes: Vec<u8>) {
             prop_assert!(seq_of(&bytes).is_none() || bytes.len() >= 4);
             prop_assert!(member_of(&bytes).is_none() || bytes.len() >= 5);
             prop_assert!(conversation_of(&bytes).is_none() || bytes.len() >= 6);
+            prop_assert!(word_of(&bytes).is_none() || bytes.len() >= 4);
+            prop_assert!(login_of_user(&bytes).is_none() || bytes.len() >= 19);
+            prop_assert!(pair_of(&bytes).is_none() || bytes.len() >= 5);
+            prop_assert!(in_conversation::<2>(&bytes).is_none() || bytes.len() >= 6);
+            prop_assert!(hidden_of(&bytes).is_none() || bytes.len() >= 7);
+            prop_assert!(notice_of(&bytes).is_none() || bytes.len() >= 4);
         }
     }
 
@@ -451,7 +747,23 @@ mod tests {
             Kind::Account => Kind::Username,
             Kind::Username => Kind::Email,
             Kind::Email => Kind::Login,
-            Kind::Login => return None,
+            Kind::Login => Kind::LoginOf,
+            Kind::LoginOf => Kind::Word,
+            Kind::Word => Kind::Handle,
+            Kind::Handle => Kind::Seen,
+            Kind::Seen => Kind::Bond,
+            Kind::Bond => Kind::BondOf,
+            Kind::BondOf => Kind::Direct,
+            Kind::Direct => Kind::DirectOf,
+            Kind::DirectOf => Kind::Amended,
+            Kind::Amended => Kind::Reactions,
+            Kind::Reactions => Kind::Gone,
+            Kind::Gone => Kind::Invited,
+            Kind::Invited => Kind::Preferences,
+            Kind::Preferences => Kind::Hidden,
+            Kind::Hidden => Kind::Notice,
+            Kind::Notice => Kind::NoticesRead,
+            Kind::NoticesRead => return None,
         })
     }
 
@@ -462,7 +774,7 @@ mod tests {
         let mut tags: Vec<_> = Kind::ALL.into_iter().filter_map(Kind::tag).collect();
         assert_eq!(tags.len(), Kind::ALL.into_iter().filter(|kind| kind.space() == Space::Rows).count());
         tags.dedup();
-        assert_eq!(tags, (1..=LOGIN).collect::<Vec<_>>());
+        assert_eq!(tags, (1..=NOTICE).chain(NOTICES_READ..=NOTICES_READ).collect::<Vec<_>>());
     }
 
     #[test]
@@ -479,5 +791,25 @@ mod tests {
         assert_eq!(Key::Username(&Username::new("Ann").expect("valid")).bytes(), b"\x0cAnn");
         assert_eq!(Key::Email(&Email::new("A@b.C").expect("valid")).bytes(), b"\x0da@b.c");
         assert_eq!(Key::Login(LoginId(1)).bytes().len(), 17);
+        assert_eq!(Key::Sequence(Sequence::Directs).bytes(), [4, 3]);
+        assert_eq!(Key::LoginOf(user, LoginId(1)).bytes(), [&[15, 2, 1, 2][..], &1_u128.to_be_bytes()].concat());
+        assert_eq!(Key::Word("é", user).bytes(), [16, 0xc3, 0xa9, 0, 2, 1, 2]);
+        assert_eq!(Key::Handle("a", user).bytes(), [17, b'a', 0, 2, 1, 2]);
+        let pair = Pair::new(user, UserId::new(3).expect("valid")).expect("two users");
+        let direct = ConversationId::Direct(pair);
+        assert_eq!(Key::Seen(user).bytes(), [18, 2, 1, 2]);
+        assert_eq!(Key::Bond(pair).bytes(), [19, 1, 3, 2, 1, 2]);
+        assert_eq!(Key::BondOf(pair).bytes(), [20, 2, 1, 2, 1, 3]);
+        assert_eq!(Key::Direct(pair).bytes(), [21, 1, 3, 2, 1, 2]);
+        assert_eq!(Key::DirectOf(DirectNumber::new(7).expect("valid")).bytes(), [22, 1, 7]);
+        let seq = Seq::new(5).expect("valid");
+        assert_eq!(Key::Amended(direct, seq).bytes(), [23, 1, 1, 3, 2, 1, 2, 1, 5]);
+        assert_eq!(Key::Reactions(group, seq, user).bytes(), [24, 2, 1, 3, 1, 5, 2, 1, 2]);
+        assert_eq!(Key::Gone(group, Bucket(0)).bytes(), [25, 2, 1, 3, 0]);
+        assert_eq!(Key::Invited(GroupId::new(3).expect("valid"), user).bytes(), [26, 1, 3, 2, 1, 2]);
+        assert_eq!(Key::Preferences(user, group).bytes(), [27, 2, 1, 2, 2, 1, 3]);
+        assert_eq!(Key::Hidden(user, group, Bucket(4)).bytes(), [28, 2, 1, 2, 2, 1, 3, 1, 4]);
+        assert_eq!(Key::Notice(user, seq).bytes(), [29, 2, 1, 2, 1, 5]);
+        assert_eq!(Key::NoticesRead(user).bytes(), [35, 2, 1, 2]);
     }
 }

@@ -2,14 +2,16 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`store`] | opening, closing, and the ports |
+//! | [`store`] | opening, closing, and the ways to the writer and to reads |
+//! | `ports` | what the domain asks for, each a line |
+//! | `upgrade` | what a folder of an earlier format lacks |
 //! | `folder` | what lies in the data folder, its lock, and opening the database in it |
 //! | `manifest` | checks the database's lists of tables, which it does not |
 //! | `witness` | the count of commits outside the database: notices a journal that lost its end |
 //! | `keys` | every key and its bytes |
 //! | `records` | every stored value and its bytes |
-//! | `writer`, `group` | the one thread that writes; what one commit gathers |
-//! | `reads` | answers from a snapshot |
+//! | `writer`, `group`, `people` | the one thread that writes; what one commit gathers, and of people |
+//! | `reads`, `messages`, `lookups`, `overview` | answers from a snapshot: logs and members, messages, people, lists |
 //! | `archive` | everything as records, out and in |
 //! | `check` | what must be true of a folder, and whether it is |
 //! | [`stats`] | what the metrics show |
@@ -27,9 +29,15 @@ mod check;
 mod folder;
 mod group;
 mod keys;
+mod lookups;
 mod manifest;
+mod messages;
+mod overview;
+mod people;
+mod ports;
 mod reads;
 mod records;
+mod upgrade;
 mod witness;
 mod writer;
 #[cfg(test)]

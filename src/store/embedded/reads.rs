@@ -3,10 +3,9 @@
 //! What cannot be read is counted. A damaged entry is left out of its page (X4): the log's readers see the hole by its
 //! seq. Any other damaged row is an error, because there is no right answer without it.
 
-use actors::account::{Account, Login};
 use actors::entry::{Entry, GroupRow, Head, Membership};
-use actors::id::{BUCKET_SEQS, ConversationId, GroupId, LogId, LoginId, Pos, Seq, UserId};
-use actors::store::{AccountKey, Marks, StoreError, Versioned};
+use actors::id::{BUCKET_SEQS, Bucket, ConversationId, GroupId, LogId, Pos, Segment, Seq, UserId};
+use actors::store::{Marks, StoreError};
 use fjall::{Readable, Slice, Snapshot};
 
 use super::keys::{self, Key, Space};
@@ -37,7 +36,7 @@ pub(super) fn row<T: Stored>(shared: &Shared, key: Key<'_>) -> Result<Option<T>,
     opened(shared, &bytes, value)
 }
 
-fn row_at<T: Stored>(shared: &Shared, at: &Snapshot, key: Key<'_>) -> Result<Option<T>, StoreError> {
+pub(super) fn row_at<T: Stored>(shared: &Shared, at: &Snapshot, key: Key<'_>) -> Result<Option<T>, StoreError> {
     let bytes = key.bytes();
     let value = at.get(shared.folder.keyspace(key.space()), &bytes).map_err(|error| failed(&error))?;
     opened(shared, &bytes, value)
@@ -91,7 +90,7 @@ pub(super) fn range(shared: &Shared, log: LogId, page: Page) -> Result<Vec<Entry
     Ok(entries)
 }
 
-fn left_out(shared: &Shared, log: LogId, why: &str) {
+pub(super) fn left_out(shared: &Shared, log: LogId, why: &str) {
     add(&shared.stats.bad_records, 1);
     tracing::error!(?log, why, "stored entries cannot be read and are left out");
 }
@@ -123,7 +122,12 @@ pub(super) fn membership(shared: &Shared, group: GroupId, user: UserId) -> Resul
 }
 
 /// Rows under a prefix, after a key, in the order of their keys, until `take` has enough.
-fn scan<T: Stored>(shared: &Shared, prefix: &[u8], after: &[u8], mut take: impl FnMut(&[u8], T) -> bool) -> Result<(), StoreError> {
+pub(super) fn scan<T: Stored>(
+    shared: &Shared,
+    prefix: &[u8],
+    after: &[u8],
+    mut take: impl FnMut(&[u8], T) -> bool,
+) -> Result<(), StoreError> {
     let at = shared.folder.database().snapshot();
     let bounds = (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded);
     for row in at.range::<&[u8], _>(shared.folder.keyspace(Space::Rows), bounds) {
@@ -137,6 +141,32 @@ fn scan<T: Stored>(shared: &Shared, prefix: &[u8], after: &[u8], mut take: impl 
         }
     }
     Ok(())
+}
+
+/// Rows of which the keys lie between two, both included, until `take` has enough.
+pub(super) fn each_between<T: Stored>(
+    shared: &Shared,
+    at: &Snapshot,
+    (first, last): (Vec<u8>, Vec<u8>),
+    last_first: bool,
+    mut take: impl FnMut(&[u8], T) -> bool,
+) -> Result<(), StoreError> {
+    if first > last {
+        return Ok(());
+    }
+    let mut rows = at.range(shared.folder.keyspace(Space::Rows), first..=last);
+    while let Some(row) = if last_first { rows.next_back() } else { rows.next() } {
+        let (key, value) = row.into_inner().map_err(|error| failed(&error))?;
+        let row = T::unseal(&key, &value).map_err(|damage| damaged(shared, &damage))?;
+        if !take(&key, row) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn bucket_of(shared: &Shared, segment: Segment) -> Result<Option<(LogId, Bucket)>, StoreError> {
+    row(shared, Key::Segment(segment))
 }
 
 pub(super) fn members(
@@ -179,31 +209,18 @@ pub(super) fn listed(
 
 pub(super) fn marks(shared: &Shared, user: UserId, conversations: &[ConversationId]) -> Result<Vec<Marks>, StoreError> {
     let at = shared.folder.database().snapshot();
-    let one = |conversation: &ConversationId| {
-        let mut marks = row_at::<Marks>(shared, &at, Key::Marks(user, *conversation))?.unwrap_or_default();
-        let own = row_at::<Projected<Pos>>(shared, &at, Key::Own(user, *conversation))?;
-        marks.badge = marks.badge.max(own.map(|own| own.row).unwrap_or_default());
-        Ok(marks)
-    };
-    conversations.iter().map(one).collect()
+    conversations.iter().map(|conversation| marks_at(shared, &at, user, *conversation)).collect()
 }
 
-pub(super) fn account(shared: &Shared, key: &AccountKey) -> Result<Option<Versioned<Account>>, StoreError> {
+/// Marks with the user's own messages.
+pub(super) fn marks_at(shared: &Shared, at: &Snapshot, user: UserId, conversation: ConversationId) -> Result<Marks, StoreError> {
+    let mut marks = row_at::<Marks>(shared, at, Key::Marks(user, conversation))?.unwrap_or_default();
+    let own = row_at::<Projected<Pos>>(shared, at, Key::Own(user, conversation))?;
+    marks.badge = marks.badge.max(own.map(|own| own.row).unwrap_or_default());
+    Ok(marks)
+}
+
+pub(super) fn marks_of(shared: &Shared, conversation: ConversationId, users: &[UserId]) -> Result<Vec<Marks>, StoreError> {
     let at = shared.folder.database().snapshot();
-    let id = match key {
-        AccountKey::Id(id) => Some(*id),
-        AccountKey::Username(username) => row_at::<UserId>(shared, &at, Key::Username(username))?,
-        AccountKey::Email(email) => row_at::<UserId>(shared, &at, Key::Email(email))?,
-    };
-    id.map_or(Ok(None), |id| row_at(shared, &at, Key::Account(id)))
-}
-
-pub(super) fn accounts(shared: &Shared, ids: &[UserId]) -> Result<Vec<Option<Account>>, StoreError> {
-    let at = shared.folder.database().snapshot();
-    let one = |id: &UserId| Ok(row_at::<Versioned<Account>>(shared, &at, Key::Account(*id))?.map(|row| row.row));
-    ids.iter().map(one).collect()
-}
-
-pub(super) fn login(shared: &Shared, id: LoginId) -> Result<Option<Versioned<Login>>, StoreError> {
-    row(shared, Key::Login(id))
+    users.iter().map(|user| row_at(shared, &at, Key::Marks(*user, conversation)).map(Option::unwrap_or_default)).collect()
 }

@@ -1,5 +1,5 @@
-//! Opening and closing the embedded store, and the ports: writes go to the writer, a few rows are read on the spot, more
-//! on the runtime's threads for blocking work.
+//! Opening and closing the embedded store, and the two ways into it: writes go to the writer, a few rows are read on the
+//! spot, more on the runtime's threads for blocking work.
 //!
 //! It must be used within a tokio runtime. Dropping it ends its threads as closing does, and waits for them.
 
@@ -9,18 +9,13 @@ use std::sync::{Arc, Mutex, OnceLock, mpsc as signals};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use actors::account::{Account, Login};
-use actors::entry::{Batch, Entry, GroupRow, Head, Membership};
-use actors::id::{Bucket, ConversationId, Epoch, GroupId, LogId, LoginId, Segment, Seq, UserId};
+use actors::id::Epoch;
 use actors::limits::{Limit, Limits};
-use actors::store::{
-    AccountKey, AccountStore, Answer, AppendError, Block, LogStore, Marks, MemberStore, PutError, Sequence, Store, StoreError, Versioned,
-};
+use actors::store::{AppendError, PutError, Store, StoreError};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::folder::{Folder, MEMTABLE_BYTES};
-use super::group::{Append, Request};
-use super::reads::{self, Page};
+use super::group::Request;
 use super::stats::add;
 use super::witness::{Sighting, Witness};
 use super::writer::Writer;
@@ -208,7 +203,7 @@ impl EmbeddedStore {
 
     /// Gives a request to the writer and waits for its answer; `None` if it was not given, an error if it is not known
     /// what became of it.
-    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Unanswered> {
+    pub(super) async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Unanswered> {
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting::new(&self.shared.stats);
         let sent = self.requests().send(request(answer)).await;
@@ -221,7 +216,7 @@ impl EmbeddedStore {
     }
 
     /// Reads a few rows on the spot, more on a thread for blocking work.
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         rows: usize,
         read: impl FnOnce(&Shared) -> Result<T, StoreError> + Send + 'static,
@@ -284,7 +279,7 @@ impl Drop for Waiting<'_> {
 
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy)]
-enum Unanswered {
+pub(super) enum Unanswered {
     NotDone,
     Unknown,
 }
@@ -340,100 +335,6 @@ fn witness_thread(shared: Arc<Shared>, mut witness: Witness) -> std::io::Result<
             }
         }
     })
-}
-
-impl LogStore for EmbeddedStore {
-    fn head(&self, log: LogId) -> Answer<'_, Head> {
-        Box::pin(async move { reads::head(&self.shared, log) })
-    }
-
-    fn heads<'a>(&'a self, logs: &'a [LogId]) -> Answer<'a, Vec<Head>> {
-        let logs = logs.to_vec();
-        Box::pin(self.read(logs.len(), move |shared| reads::heads(shared, &logs)))
-    }
-
-    fn claim(&self, log: LogId, seen: Head) -> Answer<'_, Epoch, AppendError> {
-        Box::pin(async move {
-            let head = reads::head(&self.shared, log).map_err(|error| match error {
-                StoreError::Corrupt(what) => AppendError::Corrupt(what),
-                StoreError::Unavailable(why) | StoreError::Unknown(why) => AppendError::Unknown(why),
-            })?;
-            if (head.tail, head.epoch) != (seen.tail, seen.epoch) {
-                return Err(AppendError::Stale { head });
-            }
-            Ok(self.start().max(head.epoch))
-        })
-    }
-
-    fn append(&self, log: LogId, batch: Arc<Batch>) -> Answer<'_, (), AppendError> {
-        Box::pin(async move {
-            let append = Box::new(Append::new(log, &batch));
-            drop(batch);
-            self.ask(|answer| Request::Append(append, answer)).await?
-        })
-    }
-
-    fn range(&self, log: LogId, from: Seq, to: Seq, limit: usize, newest_first: bool) -> Answer<'_, Vec<Entry>> {
-        Box::pin(self.read(limit, move |shared| reads::range(shared, log, Page { from, to, limit, newest_first })))
-    }
-
-    fn draw(&self, sequence: Sequence, count: u64) -> Answer<'_, Block> {
-        Box::pin(async move { self.ask(|answer| Request::Draw(sequence, count, answer)).await? })
-    }
-
-    fn bind_segment(&self, segment: Segment, log: LogId, bucket: Bucket) -> Answer<'_, ()> {
-        Box::pin(async move { self.ask(|answer| Request::Bind(segment, (log, bucket), answer)).await? })
-    }
-}
-
-impl MemberStore for EmbeddedStore {
-    fn group(&self, group: GroupId) -> Answer<'_, Option<GroupRow>> {
-        Box::pin(async move { reads::group(&self.shared, group) })
-    }
-
-    fn membership(&self, group: GroupId, user: UserId) -> Answer<'_, Option<Membership>> {
-        Box::pin(async move { reads::membership(&self.shared, group, user) })
-    }
-
-    fn members(&self, group: GroupId, after: Option<UserId>, limit: usize) -> Answer<'_, Vec<(UserId, Membership)>> {
-        Box::pin(self.read(limit, move |shared| reads::members(shared, group, after, limit)))
-    }
-
-    fn listed(&self, user: UserId, after: Option<ConversationId>, limit: usize) -> Answer<'_, Vec<ConversationId>> {
-        Box::pin(self.read(usize::MAX, move |shared| reads::listed(shared, user, after, limit)))
-    }
-
-    fn marks<'a>(&'a self, user: UserId, conversations: &'a [ConversationId]) -> Answer<'a, Vec<Marks>> {
-        let conversations = conversations.to_vec();
-        Box::pin(self.read(conversations.len(), move |shared| reads::marks(shared, user, &conversations)))
-    }
-
-    fn raise(&self, conversation: ConversationId, marks: Vec<(UserId, Marks)>) -> Answer<'_, Vec<Marks>> {
-        Box::pin(async move { self.ask(|answer| Request::Raise(conversation, marks, answer)).await? })
-    }
-}
-
-impl AccountStore for EmbeddedStore {
-    fn account(&self, key: AccountKey) -> Answer<'_, Option<Versioned<Account>>> {
-        Box::pin(async move { reads::account(&self.shared, &key) })
-    }
-
-    fn accounts<'a>(&'a self, ids: &'a [UserId]) -> Answer<'a, Vec<Option<Account>>> {
-        let ids = ids.to_vec();
-        Box::pin(self.read(ids.len(), move |shared| reads::accounts(shared, &ids)))
-    }
-
-    fn put_account(&self, account: Account, version: u64) -> Answer<'_, (), PutError> {
-        Box::pin(async move { self.ask(|answer| Request::PutAccount(Box::new(account), version, answer)).await? })
-    }
-
-    fn login(&self, id: LoginId) -> Answer<'_, Option<Versioned<Login>>> {
-        Box::pin(async move { reads::login(&self.shared, id) })
-    }
-
-    fn put_login(&self, login: Login, version: u64) -> Answer<'_, (), PutError> {
-        Box::pin(async move { self.ask(|answer| Request::PutLogin(Box::new(login), version, answer)).await? })
-    }
 }
 
 impl Store for EmbeddedStore {

@@ -1,4 +1,5 @@
-//! The one thread that writes: it takes whatever waits, commits it with one sync, and only then answers (KF3).
+//! The one thread that writes: it takes whatever waits, commits it with one sync, and only then answers (KF3). When
+//! nothing but touches waits, which may be lost with the machine, it spares the sync.
 //!
 //! While a sync runs the next requests gather, so the load itself makes the groups. A commit that fails is never
 //! answered: those who wait learn that the outcome is unknown, and the node stops (KF7). A commit that hangs is
@@ -70,14 +71,14 @@ impl Writer {
     /// Commits and answers; whether the store can go on.
     fn commit(&self, mut group: Group<'_>) -> bool {
         let shared = &self.shared;
-        let (requests, rows) = (group.requests(), group.rows());
+        let (requests, rows, durable) = (group.requests(), group.rows(), group.is_durable());
         if !rows.is_empty() {
             let started = Instant::now();
             shared.commit_begins();
-            let written = self.write(rows);
+            let written = self.write(rows, durable);
             shared.commit_ended();
             match written {
-                Ok((rows, bytes)) => self.count(Committed { requests, rows, bytes, took: started.elapsed() }),
+                Ok((rows, bytes)) => self.count(&Committed { requests, rows, bytes, took: started.elapsed() }, durable),
                 Err(error) => {
                     shared.stop(&format!("a commit failed: {error}"));
                     return false;
@@ -92,11 +93,13 @@ impl Writer {
         true
     }
 
-    fn write(&self, rows: Vec<(super::keys::Space, Vec<u8>, Option<Vec<u8>>)>) -> fjall::Result<(u64, u64)> {
+    /// What need not be durable is given to the operating system and not counted: the witness would take its loss for
+    /// that of a journal's end.
+    fn write(&self, rows: Vec<(super::keys::Space, Vec<u8>, Option<Vec<u8>>)>, durable: bool) -> fjall::Result<(u64, u64)> {
         let folder = &self.shared.folder;
-        let (mut count, mut bytes) = (1, 0);
-        let mut batch =
-            fjall::OwnedWriteBatch::with_capacity(folder.database().clone(), rows.len() + 1).durability(Some(PersistMode::SyncData));
+        let (mut count, mut bytes) = (u64::from(durable), 0);
+        let mode = if durable { PersistMode::SyncData } else { PersistMode::Buffer };
+        let mut batch = fjall::OwnedWriteBatch::with_capacity(folder.database().clone(), rows.len() + 1).durability(Some(mode));
         for (space, key, value) in rows {
             count += 1;
             bytes += (key.len() + value.as_ref().map_or(0, Vec::len)) as u64;
@@ -105,9 +108,11 @@ impl Writer {
                 None => batch.remove(folder.keyspace(space), key),
             }
         }
-        let key = Key::Commits.bytes();
-        let value = (self.shared.commits() + 1).seal(&key);
-        batch.insert(folder.keyspace(Key::Commits.space()), key, value);
+        if durable {
+            let key = Key::Commits.bytes();
+            let value = (self.shared.commits() + 1).seal(&key);
+            batch.insert(folder.keyspace(Key::Commits.space()), key, value);
+        }
         #[cfg(test)]
         if self.shared.broken.load(std::sync::atomic::Ordering::Acquire) {
             return Err(fjall::Error::Poisoned);
@@ -116,10 +121,12 @@ impl Writer {
         Ok((count, bytes))
     }
 
-    fn count(&self, committed: Committed) {
-        self.shared.count_commit();
-        self.shared.stats.committed(&committed);
-        (self.observe)(&committed);
+    fn count(&self, committed: &Committed, durable: bool) {
+        if durable {
+            self.shared.count_commit();
+        }
+        self.shared.stats.committed(committed);
+        (self.observe)(committed);
     }
 }
 

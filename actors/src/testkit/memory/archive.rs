@@ -43,7 +43,67 @@ impl Rows {
             conversation: *conversation,
             marks: *marks,
         }));
+        self.of_messages(&mut all);
+        self.of_homes(&mut all);
+        all.extend(self.bonds.values().cloned().map(Record::Bond));
+        all.extend(self.seen.iter().map(|(user, seen)| Record::Seen { user: *user, seen: *seen }));
         all
+    }
+
+    fn of_messages(&self, all: &mut Vec<Record>) {
+        all.extend(self.directs.iter().map(|(pair, (version, number))| Record::Direct { pair: *pair, version: *version, number: *number }));
+        all.extend(self.amendments.iter().map(|((conversation, seq), (version, amendment))| Record::Amendment {
+            conversation: *conversation,
+            seq: *seq,
+            version: *version,
+            amendment: Box::new(amendment.clone()),
+        }));
+        all.extend(self.reactions.iter().map(|((conversation, seq, user), (version, reactions))| Record::Reactions {
+            conversation: *conversation,
+            seq: *seq,
+            user: *user,
+            version: *version,
+            reactions: reactions.clone(),
+        }));
+        all.extend(self.gone.iter().map(|((conversation, span), (version, bits))| Record::Gone {
+            conversation: *conversation,
+            span: *span,
+            version: *version,
+            bits: bits.clone(),
+        }));
+        all.extend(self.invitations.iter().map(|((group, user), (version, invitation))| Record::Invitation {
+            group: *group,
+            user: *user,
+            version: *version,
+            invitation: *invitation,
+        }));
+    }
+
+    fn of_homes(&self, all: &mut Vec<Record>) {
+        all.extend(self.preferences.iter().map(|((user, conversation), (version, preferences))| Record::Preferences {
+            user: *user,
+            conversation: *conversation,
+            version: *version,
+            preferences: *preferences,
+        }));
+        all.extend(self.hidden.iter().map(|((user, conversation, bucket), (version, bits))| Record::Hidden {
+            user: *user,
+            conversation: *conversation,
+            bucket: *bucket,
+            version: *version,
+            bits: bits.clone(),
+        }));
+        all.extend(self.notices.iter().map(|((user, seq), (version, notice))| Record::Notice {
+            user: *user,
+            seq: *seq,
+            version: *version,
+            notice: *notice,
+        }));
+        all.extend(self.notices_read.iter().map(|(user, (version, up_to))| Record::NoticesRead {
+            user: *user,
+            version: *version,
+            up_to: *up_to,
+        }));
     }
 
     fn admit(&mut self, record: Record) -> Result<(), StoreError> {
@@ -69,6 +129,30 @@ impl Rows {
                 self.listed.insert((user, conversation), (version, listed));
             }
             Record::Marks { user, conversation, marks } => drop(self.marks.insert((user, conversation), marks)),
+            Record::Direct { pair, version, number } => {
+                self.directs.insert(pair, (version, number));
+                self.pairs.insert(number, pair);
+            }
+            Record::Amendment { conversation, seq, version, amendment } => {
+                self.amendments.insert((conversation, seq), (version, *amendment));
+            }
+            Record::Reactions { conversation, seq, user, version, reactions } => {
+                self.reactions.insert((conversation, seq, user), (version, reactions));
+            }
+            Record::Gone { conversation, span, version, bits } => drop(self.gone.insert((conversation, span), (version, bits))),
+            Record::Invitation { group, user, version, invitation } => {
+                self.invitations.insert((group, user), (version, invitation));
+            }
+            Record::Preferences { user, conversation, version, preferences } => {
+                self.preferences.insert((user, conversation), (version, preferences));
+            }
+            Record::Hidden { user, conversation, bucket, version, bits } => {
+                self.hidden.insert((user, conversation, bucket), (version, bits));
+            }
+            Record::Notice { user, seq, version, notice } => drop(self.notices.insert((user, seq), (version, notice))),
+            Record::NoticesRead { user, version, up_to } => drop(self.notices_read.insert(user, (version, up_to))),
+            Record::Bond(bond) => drop(self.bonds.insert(bond.row.pair, bond)),
+            Record::Seen { user, seen } => drop(self.seen.insert(user, seen)),
         }
         Ok(())
     }

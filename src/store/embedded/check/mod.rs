@@ -2,10 +2,12 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `rules` | each rule once, and the replay of a log; pure |
+//! | `rules` | what can be wrong, and the rules of single rows; pure |
+//! | `replay` | what follows from a log; pure |
 //! | `walk` | every row is read, and the rules are asked about it |
 //! | `report` | what was found, in sentences |
 
+mod replay;
 mod report;
 mod rules;
 mod walk;

@@ -1,23 +1,13 @@
-//! What must be true of stored data, each rule once. Pure: the walk that feeds them is in `check`.
-//!
-//! The replay of a log is written for itself, simply, and shares nothing with the code that writes rows: two mistakes
-//! would have to agree. Invariant: a folder that only nodes and imports have written has no fault.
+//! What can be wrong with stored data, and the rules of single rows. Pure: what follows from a whole log is in
+//! `replay`, the walk that feeds both in `walk`. Invariant: a folder that only nodes and imports have written has no fault.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
-use std::time::Duration;
 
 use actors::account::AccountField;
 use actors::archive::Record;
-use actors::content::ClientKey;
-use actors::entry::{Act, Entry, GroupRow, Head, Membership, Role};
-use actors::id::{Bucket, ConversationId, GroupId, LogId, MessageId, Pos, Segment, Seq, UserId};
+use actors::entry::{Act, Entry, Head};
+use actors::id::{Bucket, ConversationId, GroupId, LogId, Pair, Pos, Segment, Seq, UserId};
 use actors::store::{Mark, Marks, Sequence};
-use actors::time::Timestamp;
-
-/// A client key must not come back within this time and this many entries (G3).
-const KEY_LIFE: Duration = Duration::from_hours(24);
-const KEY_ENTRIES: u64 = 4_096;
 
 /// What a fault is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +24,8 @@ pub enum Subject {
     Account(UserId),
     /// A segment.
     Segment(Segment),
+    /// Two users.
+    Pair(Pair),
 }
 
 impl fmt::Display for Subject {
@@ -46,6 +38,7 @@ impl fmt::Display for Subject {
             Self::Place(user, conversation) => write!(f, "user {} in {conversation}", user.get()),
             Self::Account(user) => write!(f, "account {}", user.get()),
             Self::Segment(segment) => write!(f, "segment {}", segment.0),
+            Self::Pair(pair) => write!(f, "users {} and {}", pair.low().get(), pair.high().get()),
         }
     }
 }
@@ -61,6 +54,24 @@ pub enum RowKind {
     Own,
     /// A conversation in a list.
     Listed,
+    /// The integer form of a direct conversation.
+    Direct,
+    /// What became of a message.
+    Amendment,
+    /// How a user reacts to a message.
+    Reactions,
+    /// Deleted positions.
+    Gone,
+    /// An invitation.
+    Invitation,
+    /// How a user wants a conversation.
+    Preferences,
+    /// What a user has hidden.
+    Hidden,
+    /// Something that a user is to know of.
+    Notice,
+    /// Up to where a user has read the notices.
+    NoticesRead,
 }
 
 impl fmt::Display for RowKind {
@@ -70,6 +81,15 @@ impl fmt::Display for RowKind {
             Self::Member => "membership",
             Self::Own => "own position",
             Self::Listed => "list row",
+            Self::Direct => "number of a direct conversation",
+            Self::Amendment => "amendment",
+            Self::Reactions => "row of reactions",
+            Self::Gone => "row of deleted positions",
+            Self::Invitation => "invitation",
+            Self::Preferences => "row of preferences",
+            Self::Hidden => "row of hidden entries",
+            Self::Notice => "notice",
+            Self::NoticesRead => "mark of read notices",
         })
     }
 }
@@ -144,6 +164,12 @@ pub enum Fault {
         /// The second.
         second: u64,
     },
+    /// A message was deleted and not erased.
+    #[error("the message at {0} was deleted, and what it said is still there")]
+    NotErased(u64),
+    /// An entry is erased and nobody deleted it.
+    #[error("entry {0} is erased, and nobody has deleted it")]
+    ErasedStray(u64),
     /// An act that cannot stand there.
     #[error("entry {0} cannot stand in this log, or not there")]
     Misplaced(u64),
@@ -187,6 +213,18 @@ pub enum Fault {
     /// A name is reserved for an account that has another.
     #[error("a reserved {} is not the one that the account has", name_of_field(*.0))]
     ReservedAstray(AccountField),
+    /// An account is not found by what it is called, or by what it is not called.
+    #[error("the words by which it is searched for are not its own")]
+    WordsWrong,
+    /// A login is not among its user's, or one is that must not be.
+    #[error("a login is not among the user's, or is and must not be")]
+    LoginsWrong,
+    /// A bond that is found from one side alone.
+    #[error("what they are to each other is found from one side alone")]
+    BondHalf,
+    /// The integer form of a direct conversation that does not lead back.
+    #[error("the number {0} does not lead to the conversation that has it")]
+    NumberAstray(u64),
     /// A login of no account.
     #[error("there is a login of an account that is not there")]
     LoginStray,
@@ -223,6 +261,10 @@ impl Fault {
             Self::Mark(_) | Self::MarksStray => "messages are not touched; keep a copy of the folder and report it",
             Self::NotReserved(_) | Self::ReservedAstray(_) => "export the folder and import it into another: names are reserved anew",
             Self::LoginStray => "nobody can use it; it does no harm",
+            Self::NotErased(_) | Self::ErasedStray(_) => "keep a copy of the folder and report it",
+            Self::WordsWrong | Self::LoginsWrong | Self::BondHalf | Self::NumberAstray(_) => {
+                "export the folder and import it into another: what leads to them is made anew"
+            }
             Self::Sequence { .. } => "export the folder and import it into another: sequences are raised",
             Self::Counts => "keep a copy of the folder and restore it from a backup or an export",
         }
@@ -242,226 +284,80 @@ fn name_of_sequence(sequence: Sequence) -> &'static str {
     match sequence {
         Sequence::Principals => "users and groups",
         Sequence::Segments => "segments",
-    }
-}
-
-/// A log that is being replayed, entry by entry.
-pub(super) struct Replay {
-    log: LogId,
-    faults: Vec<Fault>,
-    tail: u64,
-    count: u64,
-    last_change: u64,
-    last_at: Option<Timestamp>,
-    segment: Segment,
-    keys: HashMap<(UserId, ClientKey), (u64, Timestamp)>,
-    keys_order: VecDeque<(UserId, ClientKey, u64)>,
-    followed: Followed,
-}
-
-/// The rows that follow from a log, each with the seq that made it.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Followed {
-    pub(super) segments: Vec<(Bucket, Segment)>,
-    pub(super) group: Option<(Seq, GroupRow)>,
-    pub(super) members: BTreeMap<UserId, (Seq, Membership)>,
-    pub(super) own: BTreeMap<UserId, (Seq, Pos)>,
-    pub(super) listed: BTreeMap<ConversationId, (Seq, bool)>,
-}
-
-impl Followed {
-    /// Who must find the conversation in his list.
-    pub(super) fn must_find(&self, log: LogId) -> Vec<UserId> {
-        match log {
-            LogId::Conversation(ConversationId::Direct(pair)) => vec![pair.low(), pair.high()],
-            LogId::Conversation(ConversationId::Group(_)) => {
-                self.members.iter().filter(|(_, (_, place))| place.is_current()).map(|(user, _)| *user).collect()
-            }
-            LogId::User(_) => Vec::new(),
-        }
-    }
-}
-
-impl Replay {
-    pub(super) fn of(log: LogId) -> Self {
-        Self {
-            log,
-            faults: Vec::new(),
-            tail: 0,
-            count: 0,
-            last_change: 0,
-            last_at: None,
-            segment: Segment(0),
-            keys: HashMap::new(),
-            keys_order: VecDeque::new(),
-            followed: Followed::default(),
-        }
-    }
-
-    /// The next entry, in the order of seqs.
-    pub(super) fn entry(&mut self, entry: &Entry) {
-        let seq = entry.seq.get();
-        if seq != self.tail + 1 {
-            self.faults.push(Fault::Hole { from: self.tail + 1, to: seq.saturating_sub(1) });
-            // What is missing is told once: positions are believed from here on.
-            self.count = entry.pos.0.saturating_sub(u64::from(entry.act.is_message()));
-        }
-        self.tail = seq;
-        if self.last_at.is_some_and(|last| entry.at <= last) {
-            self.faults.push(Fault::Time(seq));
-        }
-        self.last_at = Some(entry.at);
-        if entry.act.is_message() {
-            self.count += 1;
-        } else {
-            self.last_change = seq;
-        }
-        if entry.pos.0 != self.count {
-            self.faults.push(Fault::Position { seq, found: entry.pos.0, expected: self.count });
-        }
-        self.number(entry);
-        self.key(entry);
-        self.follow(entry);
-    }
-
-    fn number(&mut self, entry: &Entry) {
-        let (seq, segment, bucket) = (entry.seq.get(), entry.id.segment(), entry.seq.bucket());
-        let known = self.followed.segments.last().copied();
-        if known.is_none_or(|(last, _)| last != bucket) {
-            if segment <= self.segment {
-                self.faults.push(Fault::SegmentFell(bucket.0));
-            }
-            self.segment = segment;
-            self.followed.segments.push((bucket, segment));
-        }
-        if entry.id != MessageId::at(self.segment, entry.seq) {
-            self.faults.push(Fault::Number { seq, found: entry.id.get() });
-        }
-    }
-
-    fn key(&mut self, entry: &Entry) {
-        let seq = entry.seq.get();
-        while self.keys_order.front().is_some_and(|(.., first)| seq - first >= KEY_ENTRIES) {
-            if let Some((author, key, first)) = self.keys_order.pop_front()
-                && self.keys.get(&(author, key.clone())).is_some_and(|(stands, _)| *stands == first)
-            {
-                self.keys.remove(&(author, key));
-            }
-        }
-        let before = self.keys.insert((entry.author, entry.client_key.clone()), (seq, entry.at));
-        self.keys_order.push_back((entry.author, entry.client_key.clone(), seq));
-        if let Some((first, at)) = before
-            && entry.at.since(at) < KEY_LIFE
-        {
-            self.faults.push(Fault::KeyTwice { first, second: seq });
-        }
-    }
-
-    fn follow(&mut self, entry: &Entry) {
-        let seq = entry.seq;
-        match (self.log, &entry.act) {
-            (LogId::Conversation(conversation), Act::Message(_)) => {
-                if !self.is_member(conversation, entry.author) {
-                    self.faults.push(Fault::Stranger(seq.get()));
-                }
-                self.followed.own.insert(entry.author, (seq, entry.pos));
-            }
-            (LogId::Conversation(ConversationId::Group(_)), Act::Created { name, members }) if seq.get() == 1 => {
-                let place = |role| (seq, Membership { role, since: seq, until: None });
-                self.followed.members = members.iter().map(|user| (*user, place(Role::Member))).collect();
-                self.followed.members.insert(entry.author, place(Role::Owner));
-                let members = self.followed.members.len() as u64;
-                self.followed.group = Some((seq, GroupRow { name: name.clone(), members, created_at: entry.at }));
-            }
-            (LogId::Conversation(ConversationId::Group(_)), Act::Joined { members }) if self.followed.group.is_some() => {
-                for user in members {
-                    let is_current = self.followed.members.get(user).is_some_and(|(_, place)| place.is_current());
-                    if !is_current {
-                        self.followed.members.insert(*user, (seq, Membership { role: Role::Member, since: seq, until: None }));
-                    }
-                }
-                self.resize(seq);
-            }
-            (LogId::Conversation(ConversationId::Group(_)), Act::Left { member }) if self.followed.group.is_some() => {
-                if let Some((version, place)) = self.followed.members.get_mut(member) {
-                    (*version, place.until) = (seq, Some(seq));
-                }
-                self.resize(seq);
-            }
-            (LogId::User(user), Act::Appeared { conversation } | Act::Vanished { conversation }) if entry.author == user => {
-                self.followed.listed.insert(*conversation, (seq, matches!(entry.act, Act::Appeared { .. })));
-            }
-            (
-                LogId::Conversation(_) | LogId::User(_),
-                Act::Message(_) | Act::Created { .. } | Act::Joined { .. } | Act::Left { .. } | Act::Appeared { .. } | Act::Vanished { .. },
-            ) => self.faults.push(Fault::Misplaced(seq.get())),
-        }
-    }
-
-    fn is_member(&self, conversation: ConversationId, user: UserId) -> bool {
-        match conversation {
-            ConversationId::Direct(pair) => pair.has(user),
-            ConversationId::Group(_) => self.followed.members.get(&user).is_some_and(|(_, place)| place.is_current()),
-        }
-    }
-
-    fn resize(&mut self, seq: Seq) {
-        let current = self.followed.members.values().filter(|(_, place)| place.is_current()).count() as u64;
-        if let Some((version, row)) = &mut self.followed.group {
-            (*version, row.members) = (seq, current);
-        }
-    }
-
-    /// The last entry was there: what follows, and what is wrong.
-    pub(super) fn finish(mut self, head: Option<&Head>) -> (Followed, Vec<Fault>) {
-        match head {
-            None => self.faults.push(Fault::NoHead),
-            Some(head) => {
-                if head.tail.get() > self.tail {
-                    self.faults.push(Fault::Hole { from: self.tail + 1, to: head.tail.get() });
-                } else {
-                    self.compare(head);
-                }
-                if self.tail > 0 && head.incarnation.0 == 0 {
-                    self.faults.push(Fault::Head { field: "incarnation", head: 0, rows: 1 });
-                }
-            }
-        }
-        (self.followed, self.faults)
-    }
-
-    fn compare(&mut self, head: &Head) {
-        let last_at = self.last_at.unwrap_or_default();
-        let fields = [
-            ("tail", i128::from(head.tail.get()), i128::from(self.tail)),
-            ("count", i128::from(head.count.0), i128::from(self.count)),
-            ("last_change", i128::from(head.last_change.get()), i128::from(self.last_change)),
-            ("segment", i128::from(head.segment.0), i128::from(self.segment.0)),
-            ("last_at", i128::from(head.last_at.0), i128::from(last_at.0)),
-        ];
-        let wrong = fields.into_iter().filter(|(_, head, rows)| head != rows);
-        self.faults.extend(wrong.map(|(field, head, rows)| Fault::Head { field, head, rows }));
+        Sequence::Directs => "direct conversations' numbers",
     }
 }
 
 /// Whether this entry made this row: rows are looked at from both sides.
 pub(super) fn made(entry: &Entry, record: &Record) -> bool {
     match record {
-        Record::Group { .. } => matches!(entry.act, Act::Created { .. } | Act::Joined { .. } | Act::Left { .. }),
-        Record::Member { user, .. } => match &entry.act {
-            Act::Created { members, .. } => entry.author == *user || members.contains(user),
-            Act::Joined { members } => members.contains(user),
-            Act::Left { member } => member == user,
-            Act::Message(_) | Act::Appeared { .. } | Act::Vanished { .. } => false,
-        },
+        Record::Group { .. } => {
+            matches!(entry.act, Act::Created { .. } | Act::Joined { .. } | Act::Left { .. } | Act::Changed(_))
+        }
+        Record::Member { user, .. } => made_place(entry, *user),
         Record::Own { user, pos, .. } => entry.author == *user && entry.act.is_message() && entry.pos == *pos,
-        Record::Listed { conversation, listed, .. } => match &entry.act {
-            Act::Appeared { conversation: named } => named == conversation && *listed,
-            Act::Vanished { conversation: named } => named == conversation && !*listed,
-            Act::Message(_) | Act::Created { .. } | Act::Joined { .. } | Act::Left { .. } => false,
+        Record::Listed { conversation, listed, .. } => {
+            let act = if *listed { Act::Appeared { conversation: *conversation } } else { Act::Vanished { conversation: *conversation } };
+            entry.act == act
+        }
+        Record::Amendment { seq, .. } => amends(entry, *seq),
+        Record::Reactions { seq, user, .. } => {
+            let own = matches!(&entry.act, Act::Reacted { .. }) && entry.author == *user;
+            amends(entry, *seq) && (own || matches!(&entry.act, Act::Deleted { .. }))
+        }
+        Record::Gone { .. } => matches!(entry.act, Act::Deleted { .. }),
+        Record::Invitation { user, invitation, .. } => made_invitation(entry, *user, invitation.is_some()),
+        Record::Preferences { conversation, .. } | Record::Hidden { conversation, .. } => {
+            matches!(&entry.act, Act::Set { conversation: named, .. } if named == conversation)
+        }
+        Record::Notice { seq, notice, .. } => match (&entry.act, notice) {
+            (Act::Noticed(told), Some(notice)) => told == notice && entry.seq == *seq,
+            (Act::Withdrawn { notice: named }, None) => named == seq,
+            (_, Some(_) | None) => false,
         },
+        Record::NoticesRead { up_to, .. } => entry.act == Act::NoticesRead { up_to: *up_to },
         Record::Sequence { .. } | Record::Account(_) | Record::Login(_) | Record::Segment { .. } => true,
         Record::Head { .. } | Record::Entry { .. } | Record::Marks { .. } => true,
+        Record::Direct { .. } | Record::Bond(_) | Record::Seen { .. } => true,
+    }
+}
+
+fn made_place(entry: &Entry, user: UserId) -> bool {
+    match &entry.act {
+        Act::Created { members, .. } => entry.author == user || members.contains(&user),
+        Act::Joined { members } => members.contains(&user),
+        Act::Left { member } | Act::RoleSet { member, .. } => *member == user,
+        Act::HandedOver { to } => *to == user || entry.author == user,
+        Act::Message(_) | Act::Appeared { .. } | Act::Vanished { .. } | Act::Edited { .. } | Act::Deleted { .. } => false,
+        Act::Erased(_) | Act::Reacted { .. } | Act::Changed(_) | Act::Invited { .. } | Act::Declined { .. } => false,
+        Act::Set { .. } | Act::Noticed(_) | Act::Withdrawn { .. } | Act::NoticesRead { .. } => false,
+        Act::Related { .. } | Act::AccountChanged => false,
+    }
+}
+
+/// An invitation is made by an entry that invites, and settled by one that declines it or makes a member.
+fn made_invitation(entry: &Entry, user: UserId, stands: bool) -> bool {
+    match &entry.act {
+        Act::Invited { users, .. } => stands && users.contains(&user),
+        Act::Declined { user: named } => !stands && *named == user,
+        Act::Joined { members } => !stands && members.contains(&user),
+        Act::Left { .. } | Act::Message(_) | Act::Created { .. } | Act::Appeared { .. } | Act::Vanished { .. } => false,
+        Act::Edited { .. } | Act::Deleted { .. } | Act::Erased(_) | Act::Reacted { .. } | Act::Changed(_) => false,
+        Act::RoleSet { .. } | Act::HandedOver { .. } | Act::Set { .. } | Act::Noticed(_) | Act::Withdrawn { .. } => false,
+        Act::NoticesRead { .. } | Act::Related { .. } | Act::AccountChanged => false,
+    }
+}
+
+/// Whether an entry changes what becomes of the message at a seq.
+fn amends(entry: &Entry, seq: Seq) -> bool {
+    match &entry.act {
+        Act::Edited { target, .. } | Act::Deleted { target } | Act::Reacted { target, .. } => *target == seq,
+        // An edit of a message that was deleted later.
+        Act::Erased(erased) => !erased.message,
+        Act::Message(_) | Act::Created { .. } | Act::Joined { .. } | Act::Left { .. } | Act::Changed(_) => false,
+        Act::RoleSet { .. } | Act::HandedOver { .. } | Act::Invited { .. } | Act::Declined { .. } => false,
+        Act::Appeared { .. } | Act::Vanished { .. } | Act::Set { .. } | Act::Noticed(_) | Act::Withdrawn { .. } => false,
+        Act::NoticesRead { .. } | Act::Related { .. } | Act::AccountChanged => false,
     }
 }
 

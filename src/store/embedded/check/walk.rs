@@ -5,26 +5,30 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use actors::account::{Account, AccountField};
+use actors::account::{Account, AccountField, Login, Standing};
 use actors::archive::Record;
-use actors::entry::{Entry, GroupRow, Head, Membership};
-use actors::id::{Bucket, ConversationId, GroupId, LogId, Pos, Seq, UserId};
+use actors::bits::Bits;
+use actors::entry::{Amendment, Entry, GroupRow, Head, Invitation, Membership, Notice, Preferences};
+use actors::id::{Bucket, ConversationId, DirectNumber, GroupId, LogId, Pair, Pos, Seq, UserId};
+use actors::relation::Bond;
 use actors::store::{Sequence, Versioned};
 use fjall::{Readable, Snapshot};
 
-use super::rules::{self, Fault, Followed, Replay, RowKind, Subject};
+use super::replay::{Amended, Followed, Replay};
+use super::rules::{self, Fault, RowKind, Subject};
 use super::{Problem, Report};
 use crate::store::embedded::OpenError;
 use crate::store::embedded::archive::{self, Logs, Offline};
-use crate::store::embedded::folder::Folder;
-use crate::store::embedded::keys::{self, Key, Kind};
+use crate::store::embedded::folder::{FORMAT, Folder};
+use crate::store::embedded::keys::{self, Key, Kind, Space};
+use crate::store::embedded::people::{found_by, is_open};
 use crate::store::embedded::records::{Projected, Stored};
 
 /// Reads everything in the store of this folder; `tell` hears of each problem as it is found.
 pub fn check(folder: &Path, tell: &mut dyn FnMut(&Problem)) -> Result<Report, OpenError> {
     let offline = Offline::open(folder)?;
     let at = offline.folder().database().snapshot();
-    let mut check = Check { folder: offline.folder(), at, report: Report::default(), tell, principals: 0, segments: 0 };
+    let mut check = Check { folder: offline.folder(), at, report: Report::default(), tell, principals: 0, segments: 0, directs: 0 };
     if catch_unwind(AssertUnwindSafe(|| check.all())).is_err() {
         let why = "the database cannot make sense of its files".to_owned();
         check.found(Subject::Folder, Fault::Broken { part: "store", why });
@@ -40,6 +44,7 @@ struct Check<'a> {
     /// The highest numbers in use.
     principals: u64,
     segments: u64,
+    directs: u64,
 }
 
 impl Check<'_> {
@@ -57,10 +62,16 @@ impl Check<'_> {
                 Kind::Format | Kind::Start | Kind::Commits => self.numbers(kind),
                 Kind::Sequence | Kind::Segment | Kind::Group | Kind::Member | Kind::Own => self.records(kind),
                 Kind::Marks | Kind::Listed | Kind::Account | Kind::Login => self.records(kind),
+                Kind::Seen | Kind::Bond | Kind::Direct | Kind::Amended | Kind::Reactions | Kind::Gone => self.records(kind),
+                Kind::Invited | Kind::Preferences | Kind::Hidden | Kind::Notice | Kind::NoticesRead => self.records(kind),
+                Kind::LoginOf | Kind::Word | Kind::Handle | Kind::BondOf => self.leads(kind),
+                Kind::DirectOf => self.direct_numbers(),
             }
         }
         self.counts();
-        for (sequence, used) in [(Sequence::Principals, self.principals), (Sequence::Segments, self.segments)] {
+        for (sequence, used) in
+            [(Sequence::Principals, self.principals), (Sequence::Segments, self.segments), (Sequence::Directs, self.directs)]
+        {
             let last = self.get::<u64>(Key::Sequence(sequence)).unwrap_or(0);
             self.extend(Subject::Folder, rules::drawn(sequence, last, used));
         }
@@ -146,12 +157,7 @@ impl Check<'_> {
     /// The rows that follow from the log are there, and say what it says.
     fn rows_of(&mut self, log: LogId, followed: &Followed) {
         match log {
-            LogId::User(user) => {
-                for (conversation, (version, listed)) in &followed.listed {
-                    let row = self.get::<Projected<bool>>(Key::Listed(user, *conversation));
-                    self.compare(Subject::Place(user, *conversation), RowKind::Listed, *version, listed, row);
-                }
-            }
+            LogId::User(user) => self.rows_of_user(user, followed),
             LogId::Conversation(conversation) => {
                 if let (ConversationId::Group(group), Some((version, expected))) = (conversation, &followed.group) {
                     let row = self.get::<Projected<GroupRow>>(Key::Group(group));
@@ -160,10 +166,22 @@ impl Check<'_> {
                         let row = self.get::<Projected<Membership>>(Key::Member(group, *user));
                         self.compare(Subject::Place(*user, conversation), RowKind::Member, *version, place, row);
                     }
+                    for (user, (version, stands)) in &followed.invitations {
+                        let row = self.get::<Projected<Option<Invitation>>>(Key::Invited(group, *user));
+                        self.compare(Subject::Place(*user, conversation), RowKind::Invitation, *version, stands, row);
+                    }
                 }
                 for (user, (version, pos)) in &followed.own {
                     let row = self.get::<Projected<Pos>>(Key::Own(*user, conversation));
                     self.compare(Subject::Place(*user, conversation), RowKind::Own, *version, pos, row);
+                }
+                for (span, (version, bits)) in &followed.gone {
+                    let row = self.get::<Projected<Bits>>(Key::Gone(conversation, *span));
+                    self.compare(Subject::Log(log), RowKind::Gone, *version, bits, row);
+                }
+                for (seq, expected) in &followed.amended {
+                    let row = self.get::<Projected<Amendment>>(Key::Amended(conversation, *seq));
+                    self.amended(log, expected, row);
                 }
                 for user in followed.must_find(log) {
                     let listed = self.get::<Projected<bool>>(Key::Listed(user, conversation)).is_some_and(|row| row.row);
@@ -171,6 +189,39 @@ impl Check<'_> {
                 }
             }
         }
+    }
+
+    fn rows_of_user(&mut self, user: UserId, followed: &Followed) {
+        for (conversation, (version, listed)) in &followed.listed {
+            let row = self.get::<Projected<bool>>(Key::Listed(user, *conversation));
+            self.compare(Subject::Place(user, *conversation), RowKind::Listed, *version, listed, row);
+        }
+        for (conversation, (version, preferences)) in &followed.preferences {
+            let row = self.get::<Projected<Preferences>>(Key::Preferences(user, *conversation));
+            self.compare(Subject::Place(user, *conversation), RowKind::Preferences, *version, preferences, row);
+        }
+        for ((conversation, bucket), (version, bits)) in &followed.hidden {
+            let row = self.get::<Projected<Bits>>(Key::Hidden(user, *conversation, *bucket));
+            self.compare(Subject::Place(user, *conversation), RowKind::Hidden, *version, bits, row);
+        }
+        for (seq, (version, notice)) in &followed.notices {
+            let row = self.get::<Projected<Option<Notice>>>(Key::Notice(user, *seq));
+            self.compare(Subject::Account(user), RowKind::Notice, *version, notice, row);
+        }
+        if let Some((version, up_to)) = &followed.notices_read {
+            let row = self.get::<Projected<Seq>>(Key::NoticesRead(user));
+            self.compare(Subject::Account(user), RowKind::NoticesRead, *version, up_to, row);
+        }
+    }
+
+    /// What an amendment says of edits and of a deletion; reactions are not added up.
+    fn amended(&mut self, log: LogId, expected: &Amended, row: Option<Projected<Amendment>>) {
+        let fault = row.map_or(Some(Fault::RowMissing(RowKind::Amendment)), |row| {
+            let edited = row.row.edited.map(|(content, at)| (content.text, at));
+            let same = edited == expected.edited && row.row.deleted == expected.deleted;
+            (!same).then_some(Fault::RowWrong(RowKind::Amendment))
+        });
+        self.extend(Subject::Log(log), fault);
     }
 
     fn compare<T: PartialEq>(&mut self, subject: Subject, kind: RowKind, version: Seq, expected: &T, row: Option<Projected<T>>) {
@@ -242,19 +293,116 @@ impl Check<'_> {
             }
             Record::Account(account) => self.account(&account.row),
             Record::Login(login) => {
-                let owner = self.get::<Versioned<Account>>(Key::Account(login.row.user));
-                self.extend(Subject::Account(login.row.user), owner.is_none().then_some(Fault::LoginStray));
+                let (user, id) = (login.row.user, login.row.id);
+                let owner = self.get::<Versioned<Account>>(Key::Account(user));
+                self.extend(Subject::Account(user), owner.is_none().then_some(Fault::LoginStray));
+                let led = self.get::<UserId>(Key::LoginOf(user, id)).is_some() || self.lacks_leads();
+                self.extend(Subject::Account(user), (is_open(&login.row) && !led).then_some(Fault::LoginsWrong));
             }
+            Record::Amendment { .. } | Record::Reactions { .. } | Record::Gone { .. } | Record::Invitation { .. } => self.amending(record),
+            Record::Preferences { user, conversation, version, .. } => {
+                self.stray(Subject::Place(*user, *conversation), RowKind::Preferences, (*user).into(), *version, record);
+            }
+            Record::Hidden { user, conversation, version, .. } => {
+                self.stray(Subject::Place(*user, *conversation), RowKind::Hidden, (*user).into(), *version, record);
+            }
+            Record::Notice { user, version, .. } => {
+                self.stray(Subject::Account(*user), RowKind::Notice, (*user).into(), *version, record);
+            }
+            Record::NoticesRead { user, version, .. } => {
+                self.stray(Subject::Account(*user), RowKind::NoticesRead, (*user).into(), *version, record);
+            }
+            Record::Direct { pair, version, number } => {
+                self.directs = self.directs.max(number.get());
+                let (subject, conversation) = (Subject::Pair(*pair), ConversationId::Direct(*pair));
+                self.stray(subject, RowKind::Direct, conversation.into(), *version, record);
+                let back = self.get::<Pair>(Key::DirectOf(*number)) == Some(*pair);
+                self.extend(subject, (!back).then_some(Fault::NumberAstray(number.get())));
+            }
+            Record::Bond(bond) => {
+                self.saw_user(bond.row.pair.high());
+                let both = self.get::<UserId>(Key::BondOf(bond.row.pair)).is_some();
+                self.extend(Subject::Pair(bond.row.pair), (!both).then_some(Fault::BondHalf));
+            }
+            Record::Seen { user, .. } => self.saw_user(*user),
         }
+    }
+
+    /// Rows on messages and invitations: an entry has made each.
+    fn amending(&mut self, record: &Record) {
+        match record {
+            Record::Amendment { conversation, version, .. } => {
+                self.stray(Subject::Log((*conversation).into()), RowKind::Amendment, (*conversation).into(), *version, record);
+            }
+            Record::Reactions { user, conversation, version, .. } => {
+                self.stray(Subject::Place(*user, *conversation), RowKind::Reactions, (*conversation).into(), *version, record);
+            }
+            Record::Gone { conversation, version, .. } => {
+                self.stray(Subject::Log((*conversation).into()), RowKind::Gone, (*conversation).into(), *version, record);
+            }
+            Record::Invitation { group, user, version, .. } => {
+                self.saw_user(*user);
+                let conversation = ConversationId::Group(*group);
+                self.stray(Subject::Place(*user, conversation), RowKind::Invitation, conversation.into(), *version, record);
+            }
+            Record::Sequence { .. } | Record::Head { .. } | Record::Entry { .. } | Record::Segment { .. } => {}
+            Record::Group { .. } | Record::Member { .. } | Record::Own { .. } | Record::Listed { .. } | Record::Marks { .. } => {}
+            Record::Account(_) | Record::Login(_) | Record::Preferences { .. } | Record::Hidden { .. } => {}
+            Record::Notice { .. } | Record::NoticesRead { .. } => {}
+            Record::Direct { .. } | Record::Bond(_) | Record::Seen { .. } => {}
+        }
+    }
+
+    /// Whether the folder was never opened since rows that lead to others are kept: then there are none.
+    fn lacks_leads(&self) -> bool {
+        self.folder.format < FORMAT
     }
 
     fn account(&mut self, account: &Account) {
         self.saw_user(account.id);
         let names = [(Key::Username(&account.username), AccountField::Username), (Key::Email(&account.email), AccountField::Email)];
-        for (name, field) in names {
+        for (name, field) in names.into_iter().filter(|_| account.standing != Standing::Deleted) {
             let reserved = self.get::<UserId>(name) == Some(account.id);
             self.extend(Subject::Account(account.id), (!reserved).then_some(Fault::NotReserved(field)));
         }
+        let rows = self.folder.keyspace(Space::Rows);
+        let found = found_by(account).iter().all(|key| matches!(self.at.get(rows, key), Ok(Some(_))));
+        self.extend(Subject::Account(account.id), (!found && !self.lacks_leads()).then_some(Fault::WordsWrong));
+    }
+
+    /// Rows that lead to another: each to one that it belongs to.
+    fn leads(&mut self, kind: Kind) {
+        self.each(kind, |check, key, value| {
+            let named = UserId::unseal(key, value).map_err(|damage| damage.to_string())?;
+            let (subject, right, fault) = if kind == Kind::LoginOf {
+                let (user, id) = keys::login_of_user(key).ok_or("the key names no login")?;
+                let login = check.get::<Versioned<Login>>(Key::Login(id)).map(|login| login.row);
+                let right = login.is_some_and(|login| login.user == user && is_open(&login));
+                (Subject::Account(user), right && named == user, Fault::LoginsWrong)
+            } else if kind == Kind::BondOf {
+                let pair = keys::pair_of(key).ok_or("the key names no pair")?;
+                let right = named == pair.low() && check.get::<Versioned<Bond>>(Key::Bond(pair)).is_some();
+                (Subject::Pair(pair), right, Fault::BondHalf)
+            } else {
+                let (_, user) = keys::word_of(key).ok_or("the key names no user")?;
+                let account = check.get::<Versioned<Account>>(Key::Account(user));
+                let right = account.is_some_and(|account| found_by(&account.row).contains(key));
+                (Subject::Account(user), right && named == user, Fault::WordsWrong)
+            };
+            check.extend(subject, (!right).then_some(fault));
+            Ok(())
+        });
+    }
+
+    /// Integer forms of direct conversations, each of the one that has it.
+    fn direct_numbers(&mut self) {
+        self.each(Kind::DirectOf, |check, key, value| {
+            let pair = Pair::unseal(key, value).map_err(|damage| damage.to_string())?;
+            let number = keys::number_of(key).ok_or("the key names no number")?;
+            let has = check.get::<Projected<DirectNumber>>(Key::Direct(pair)).map(|row| row.row.get()) == Some(number);
+            check.extend(Subject::Pair(pair), (!has).then_some(Fault::NumberAstray(number)));
+            Ok(())
+        });
     }
 
     /// A row that no entry has made.
@@ -268,7 +416,7 @@ impl Check<'_> {
         self.each(kind, |check, key, value| {
             let owner = UserId::unseal(key, value).map_err(|damage| damage.to_string())?;
             let account = check.get::<Versioned<Account>>(Key::Account(owner)).map(|account| account.row);
-            let has = account.is_some_and(|account| {
+            let has = account.filter(|account| account.standing != Standing::Deleted).is_some_and(|account| {
                 let name = if field == AccountField::Email {
                     Key::Email(&account.email).bytes()
                 } else {
@@ -314,5 +462,21 @@ fn kind_name(kind: Kind) -> &'static str {
         Kind::Username => "usernames",
         Kind::Email => "addresses",
         Kind::Login => "logins",
+        Kind::LoginOf => "users' logins",
+        Kind::Word => "words of names",
+        Kind::Handle => "whole usernames",
+        Kind::Seen => "times of users",
+        Kind::Bond => "bonds",
+        Kind::BondOf => "bonds from the other side",
+        Kind::Direct => "direct conversations' numbers",
+        Kind::DirectOf => "numbers' direct conversations",
+        Kind::Amended => "amendments",
+        Kind::Reactions => "reactions",
+        Kind::Gone => "deleted positions",
+        Kind::Invited => "invitations",
+        Kind::Preferences => "preferences",
+        Kind::Hidden => "hidden entries",
+        Kind::Notice => "notices",
+        Kind::NoticesRead => "marks of read notices",
     }
 }

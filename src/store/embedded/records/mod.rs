@@ -2,11 +2,14 @@
 //!
 //! | file | value | version | predecessor |
 //! |---|---|---|---|
-//! | `entry` | an entry of a log | 1 | none |
+//! | `entry`, with `content` | an entry of a log, and what a message says | 1 | none |
 //! | `head` | the head of a log | 1 | none |
 //! | `projected` | group, membership, own position, list row: each with the seq that made it | 1 | none |
+//! | `message` | amendments, reactions, deleted or hidden places, direct conversations' numbers | 1 | none |
+//! | `home` | preferences, notices, invitations: each with the seq that made it | 1 | none |
+//! | `relation` | a bond, with its version | 1 | none |
 //! | `marks` | a member's marks | 1 | none |
-//! | `account` | accounts and logins, each with its version | 1 | none |
+//! | `account` | accounts and logins, each with its version; when a user was here | 1 | none |
 //! | `number` | counters, whose a name is, which bucket a segment is of | 1 | none |
 //!
 //! A field may be added (a reader knows its default); any other change is a new version whose record names the old
@@ -14,9 +17,13 @@
 
 #![warn(clippy::indexing_slicing, clippy::string_slice, clippy::arithmetic_side_effects)]
 
+mod content;
 mod entry;
 mod head;
 mod projected;
+mod message;
+mod home;
+mod relation;
 mod marks;
 mod account;
 mod number;
