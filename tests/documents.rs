@@ -78,6 +78,7 @@ fn template(path: &str) -> String {
 fn sample(kind: Kind) -> Value<'static> {
     match kind {
         Kind::Text(min, max) => Value::Text("x".repeat(min.max(1).min(max)).into()),
+        Kind::Email => Value::Text("ann@example.org".into()),
         Kind::Number(min, _) => Value::from_u64(min.max(1)),
         Kind::Flag => Value::Bool(true),
         Kind::Word(words) => Value::Text(words[0].into()),

@@ -6,9 +6,10 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use actors::account::{Email, Username};
-use actors::accounts::LogInBy;
+use actors::account::{Device, Email, Username};
+use actors::accounts::{LogInBy, SignUp};
 use actors::credential::Identity;
+use actors::id::Door;
 use actors::limits::Limit;
 use actors::rejected::Rejected;
 use actors::store::AccountKey;
@@ -141,6 +142,7 @@ async fn account(doors: &Doors, endpoint: Endpoint, needs: Needs, request: Reque
     }
     let body = read(doors, body).await?;
     let accounts = doors.node.accounts();
+    let device = device(&parts.headers);
     let no_answer = |rejected: Rejected| {
         count_refused(doors, &rejected);
         WireError::from(&rejected)
@@ -149,19 +151,19 @@ async fn account(doors: &Doors, endpoint: Endpoint, needs: Needs, request: Reque
         Endpoint::SignUp => {
             let wish = rest::decode_sign_up(&body)?;
             pace(doors, &visitor, None)?;
-            let signed = accounts.sign_up(wish.username.as_str(), wish.email.as_str(), wish.password.expose(), wish.name.as_str()).await;
+            let signed = accounts.sign_up(of_wish(&wish), &device).await;
             signed.map(|tokens| json(StatusCode::CREATED, rest::tokens(&tokens))).map_err(no_answer)
         }
         Endpoint::LogIn => {
             let wish = rest::decode_log_in(&body)?;
             let by = log_in_by(&wish.account).ok_or(WireError::new(Code::Internal))?;
             pace(doors, &visitor, Some(login_name(&by)))?;
-            let tokens = accounts.log_in(by, wish.password.expose()).await;
+            let tokens = accounts.log_in(by, wish.password.expose(), &device).await;
             tokens.map(|tokens| json(StatusCode::OK, rest::tokens(&tokens))).map_err(no_answer)
         }
         Endpoint::Refresh => {
             let token = rest::decode_refresh(&body)?;
-            accounts.refresh(&token.0).await.map(|tokens| json(StatusCode::OK, rest::tokens(&tokens))).map_err(no_answer)
+            accounts.refresh(&token.0, &device).await.map(|tokens| json(StatusCode::OK, rest::tokens(&tokens))).map_err(no_answer)
         }
         Endpoint::LogOut => {
             let token = rest::decode_log_out(&body)?;
@@ -181,6 +183,23 @@ pub async fn authenticated(doors: &Doors, headers: &HeaderMap) -> Result<Identit
     let token = bearer(headers).ok_or(WireError::new(Code::Unauthenticated))?;
     let identified = doors.node.accounts().identify(token).await;
     identified.inspect_err(|rejected| count_refused(doors, rejected)).map_err(|rejected| WireError::from(&rejected))
+}
+
+fn of_wish(wish: &rest::SignUp) -> SignUp<'_> {
+    SignUp {
+        username: wish.username.as_str(),
+        email: wish.email.as_str(),
+        password: wish.password.expose(),
+        name: wish.name.as_str(),
+        first_name: "",
+        last_name: "",
+    }
+}
+
+/// What the client says of itself, for the list of logins.
+fn device(headers: &HeaderMap) -> Device {
+    let says = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    Device::new(says.unwrap_or_default(), Door::default())
 }
 
 fn log_in_by(account: &AccountKey) -> Option<LogInBy> {

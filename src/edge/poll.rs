@@ -120,7 +120,7 @@ fn news_of(view: &View) -> News {
     }
     match own {
         Resumed::Complete(entries) if entries.is_empty() => News::None,
-        Resumed::Complete(entries) if entries.iter().all(|entry| matches!(entry.act, Act::Appeared { .. })) => News::Unsettled,
+        Resumed::Complete(entries) if entries.iter().all(|entry| matches!(entry.entry.act, Act::Appeared { .. })) => News::Unsettled,
         Resumed::Complete(_) | Resumed::Gap { .. } | Resumed::Reset(_) | Resumed::TooLong { .. } => News::Some,
     }
 }

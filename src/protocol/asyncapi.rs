@@ -8,7 +8,9 @@ use crate::protocol::codec::SUBPROTOCOLS;
 use crate::protocol::schemas::{collect, object, reference, written};
 use crate::protocol::twin::shape::{Answer, Row, Rule};
 use crate::protocol::twin::table::TABLE;
-use crate::protocol::wire::{Beat, Bye, Entry, Expiring, Gap, Hello, MembersMoved, OwnEntry, Presence, Problem, Receipts, RelationPush, Typing, Unread};
+use crate::protocol::wire::{
+    Beat, Bye, Entry, Expiring, Gap, Hello, MembersMoved, OwnEntry, Presence, Problem, Receipts, RelationPush, Typing, Unread,
+};
 
 const PROBLEM: Answer = Answer::of::<Problem<'static>>();
 

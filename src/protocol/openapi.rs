@@ -20,9 +20,8 @@ const PROBLEM: Answer = Answer::of::<ProblemBody<'static>>();
 
 const PASSWORD: Field = need("password", Kind::Text(8, 1_024));
 const REFRESH_TOKEN: &[Field] = &[need("refresh_token", Kind::Text(1, 8_192))];
-const SIGN_UP: &[Field] =
-    &[need("username", Kind::Text(1, 150)), need("email", Kind::Text(3, 254)), PASSWORD, may("name", Kind::Text(1, 150))];
-const LOG_IN: &[Field] = &[may("username", Kind::Text(1, 150)), may("email", Kind::Text(3, 254)), need("password", Kind::Text(0, 8_192))];
+const SIGN_UP: &[Field] = &[need("username", Kind::Text(1, 150)), need("email", Kind::Email), PASSWORD, may("name", Kind::Text(1, 150))];
+const LOG_IN: &[Field] = &[may("username", Kind::Text(1, 150)), may("email", Kind::Email), need("password", Kind::Text(0, 8_192))];
 
 /// What an answer has in its body.
 enum Said {

@@ -26,6 +26,7 @@ pub fn of(kind: Kind, place: Place) -> Value {
     let conv = || json!({"type": "string", "pattern": format!("^{CONV_PATTERN}$"), "examples": ["d7-9", "g12"]});
     match (kind, place) {
         (Kind::Text(min, max), _) => json!({"type": "string", "minLength": min, "maxLength": max}),
+        (Kind::Email, _) => json!({"type": "string", "format": "email", "maxLength": actors::account::EMAIL_CHARS_MAX}),
         (Kind::Number(min, max), _) => json!({"type": "integer", "minimum": min, "maximum": max}),
         (Kind::Flag, _) => json!({"type": "boolean"}),
         (Kind::Word(words), _) => json!({"type": "string", "enum": words}),

@@ -166,7 +166,7 @@ fn of_form(kind: Kind, text: &str) -> Option<Value<'static>> {
         Kind::List(item) => Some(list(text, |text| of_form(*item, text))),
         Kind::Cursor => pair(text),
         Kind::Cursors => Some(list(text, place)),
-        Kind::Text(..) | Kind::Word(_) | Kind::Hex | Kind::Picture | Kind::Conv | Kind::Object(_) | Kind::Any => None,
+        Kind::Text(..) | Kind::Email | Kind::Word(_) | Kind::Hex | Kind::Picture | Kind::Conv | Kind::Object(_) | Kind::Any => None,
     }
 }
 

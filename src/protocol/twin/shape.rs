@@ -13,6 +13,8 @@ use utoipa::{PartialSchema, ToSchema};
 pub enum Kind {
     /// A text of so many characters.
     Text(usize, usize),
+    /// An e-mail address.
+    Email,
     /// A whole number from the first to the second.
     Number(u64, u64),
     /// Yes or no.

@@ -57,7 +57,7 @@ pub static TABLE: &[Row] = &[
     row("account.get", "The own account.", &[], Answer::of::<Account<'static>>(), get("/v1/account")),
     row("account.update", "Changes what is named of the own profile.", &[may("name", NAME), may("username", NAME), may("first_name", NAME), may("last_name", NAME), may("about", ABOUT), may("picture", Kind::Picture), may("privacy", PRIVACY)], Answer::of::<Account<'static>>(), patch("/v1/account", 200)).some(),
     row("account.password", "Changes the password.", &[need("old", Kind::Text(0, 8_192)), need("new", Kind::Text(8, actors::account::PASSWORD_BYTES_MAX))], Answer::of::<Empty>(), put("/v1/account/password", 204)),
-    row("account.email", "Changes the address.", &[PASSWORD, need("email", Kind::Text(3, actors::account::EMAIL_CHARS_MAX))], Answer::of::<Account<'static>>(), put("/v1/account/email", 200)),
+    row("account.email", "Changes the address.", &[PASSWORD, need("email", Kind::Email)], Answer::of::<Account<'static>>(), put("/v1/account/email", 200)),
     row("account.deactivate", "Deactivates the own account until the next login.", &[PASSWORD], Answer::of::<Empty>(), post("/v1/account/deactivate", 204)),
     row("account.delete", "Deletes the own account.", &[PASSWORD], Answer::of::<Empty>(), post("/v1/account/delete", 204)),
     row("login.list", "The own logins.", &[], Answer::of::<Logins<'static>>(), get("/v1/logins")),

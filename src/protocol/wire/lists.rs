@@ -42,6 +42,7 @@ pub struct ReadBy {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Reacting<'a> {
     user: u64,
+    #[schema(value_type = Vec<String>)]
     reactions: Words<'a>,
 }
 
