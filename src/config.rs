@@ -43,6 +43,30 @@ pub struct EdgeConfig {
     pub trusted_addresses: Vec<Network>,
     /// Web origins whose pages may connect, exactly as browsers send them; empty: any, since no cookie authenticates.
     pub origins: Vec<String>,
+    /// Proxies in front of the server: connections from them bring the client's address in a header.
+    pub trusted_proxies: Vec<Network>,
+    /// The header in which those proxies write the client's address; the other one is not looked at.
+    pub proxy_header: ProxyHeader,
+}
+
+/// In which header proxies write the address that they were called from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProxyHeader {
+    /// `X-Forwarded-For`.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+impl ProxyHeader {
+    /// As a file says it.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::XForwardedFor => "x-forwarded-for",
+            Self::Forwarded => "forwarded",
+        }
+    }
 }
 
 /// Where operators connect.
@@ -246,6 +270,8 @@ impl Config {
         line(format!("listen = {}", quoted(&self.edge.listen.to_string())));
         line(format!("trusted_addresses = {}", list(self.edge.trusted_addresses.iter().map(Network::to_string).collect())));
         line(format!("origins = {}", list(self.edge.origins.clone())));
+        line(format!("trusted_proxies = {}", list(self.edge.trusted_proxies.iter().map(Network::to_string).collect())));
+        line(format!("proxy_header = {}", quoted(self.edge.proxy_header.as_str())));
         line("\n[ops]".into());
         line(format!("listen = {}", quoted(&self.ops.listen.to_string())));
         line("\n[accounts]".into());
@@ -288,6 +314,8 @@ fn defaults(start: Start) -> Dict {
                 ("listen", "127.0.0.1:8080".into()),
                 ("trusted_addresses", trusted.into()),
                 ("origins", Vec::<Value>::new().into()),
+                ("trusted_proxies", Vec::<Value>::new().into()),
+                ("proxy_header", ProxyHeader::XForwardedFor.as_str().into()),
             ]),
         ),
         ("ops", section(vec![("listen", "127.0.0.1:8081".into())])),
@@ -518,8 +546,7 @@ mod tests {
 
     #[test]
     fn what_is_printed_sets_the_same() {
-        let file =
-            "[edge]\ntrusted_addresses = [\"10.0.0.0/8\", \"::1\"]\norigins = [\"https://chat.example\"]\n[limits]\nidle_sleep = \"90s\"\n";
+        let file = "[edge]\ntrusted_addresses = [\"10.0.0.0/8\", \"::1\"]\norigins = [\"https://chat.example\"]\ntrusted_proxies = [\"10.1.2.3\"]\nproxy_header = \"forwarded\"\n[limits]\nidle_sleep = \"90s\"\n";
         let config = load(file, &[], &Flags::default()).expect("good");
         assert_eq!(load(&config.print(), &[], &Flags::default()), Ok(config));
     }

@@ -50,7 +50,7 @@ const fn family(name: &'static str, form: Form, labels: &'static [&'static str],
 /// Every metric of the server.
 pub const FAMILIES: &[Family] = &[
     family("parlance_build_info", Form::Gauge, &["version"], "Always 1; its label says which build runs."),
-    family("parlance_edge_connections", Form::Gauge, &["encoding"], "Authenticated sockets, by encoding."),
+    family("parlance_edge_connections", Form::Gauge, &["encoding"], "Authenticated sockets and event streams, by encoding."),
     family("parlance_edge_unauthenticated", Form::Gauge, &[], "Open connections that have not authenticated."),
     family("parlance_edge_accepted_total", Form::Counter, &[], "Connections accepted."),
     family("parlance_edge_accept_errors_total", Form::Counter, &[], "Failed accepts, such as for want of descriptors."),
@@ -215,11 +215,13 @@ const BUCKETS: &[&str] = &[
     "logins_account",
     "logins_address",
     "sessions",
+    "rest_user",
+    "rest_node",
     "other",
 ];
 
-/// The encodings of a socket, in the order of their rendering keys.
-pub const ENCODINGS: [&str; 2] = ["json", "msgpack"];
+/// The encodings of a socket, and an event stream's, in the order of their rendering keys.
+pub const ENCODINGS: [&str; 3] = ["json", "msgpack", "sse"];
 
 /// What the edge counts. Handles are looked up once; counting is an atomic addition.
 pub struct EdgeMetrics {
@@ -330,7 +332,7 @@ pub struct Labels {
 
 const CLOSE_CODES: &[u16] =
     &[1000, 1001, 1002, 1006, 1007, 1009, 4000, 4010, 4011, 4013, 4014, 4200, 4202, 4203, 4204, 4400, 4401, 4402, 4404];
-const STATUSES: &[u16] = &[101, 200, 201, 204, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 426, 429, 431, 500, 503];
+const STATUSES: &[u16] = &[101, 200, 201, 202, 204, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 426, 429, 431, 500, 503];
 const METADATA: Metadata<'static> = Metadata::new("parlance", metrics::Level::INFO, None);
 
 struct Registrar<'a>(&'a PrometheusRecorder);

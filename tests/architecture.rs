@@ -36,6 +36,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("serde_json", &["src/protocol/", "src/archive/", "src/auth/", "src/cli/", "bench/"]),
     ("serde_bytes", &["src/protocol/", "src/store/"]),
     ("rmp_serde", &["src/protocol/", "src/store/", "bench/"]),
+    ("utoipa", &["src/protocol/"]), // schemas from the wire types
     ("base64", &["src/protocol/", "src/archive/", "src/auth/"]),
     // settings, arguments, metrics, logs
     ("figment", &["src/config.rs"]),

@@ -72,6 +72,16 @@ pub enum Limit {
     InboundBytesRate,
     /// Requests of one connection that await their answer.
     RequestsInFlight,
+    /// Requests over HTTP of one user that await their answer.
+    RestInFlightUser,
+    /// Requests over HTTP of one node that await their answer.
+    RestInFlightNode,
+    /// Time for the answer to a request over HTTP.
+    RestDeadline,
+    /// Time that a request over HTTP may wait for news.
+    RestWait,
+    /// Time without a request over HTTP after which a user without a session is forgotten.
+    VisitIdle,
     /// Announcements and replies waiting in one outbound queue.
     OutboundFrames,
     /// Bytes waiting in one outbound queue.
@@ -247,6 +257,11 @@ pub const TABLE: &[Row] = &[
     row(Limit::FramesBurst, "frames_burst", 100, Unit::Count, ["edge/websocket", "see frames_rate", "parlance_limit_rate_limited_total{bucket=\"frames\"}"]),
     row(Limit::InboundBytesRate, "inbound_bytes_rate", 262_144, Unit::PerSecond, ["edge/websocket", "see frames_rate", "parlance_limit_rate_limited_total{bucket=\"bytes\"}"]),
     row(Limit::RequestsInFlight, "requests_in_flight", 64, Unit::Count, ["session", "the socket is not read until answers have gone out; a query takes eight places", "parlance_edge_read_pauses_total"]),
+    row(Limit::RestInFlightUser, "rest_in_flight_user", 16, Unit::Count, ["edge/gate", "429; one that waits for news counts as a session instead", "parlance_limit_rate_limited_total{bucket=\"rest_user\"}"]),
+    row(Limit::RestInFlightNode, "rest_in_flight_node", 1_024, Unit::Count, ["edge/gate", "503 with Retry-After", "parlance_limit_rate_limited_total{bucket=\"rest_node\"}"]),
+    row(Limit::RestDeadline, "rest_deadline", 15_000, Unit::Millis, ["edge/rest", "a change is answered as unknown, a question as unavailable", "parlance_command_errors_total"]),
+    row(Limit::RestWait, "rest_wait", 30_000, Unit::Millis, ["edge/poll", "a longer wish is refused; then the answer is that there is nothing new", "parlance_command_seconds"]),
+    row(Limit::VisitIdle, "visit_idle", 60_000, Unit::Millis, ["user/actor", "the actor stops; the next request starts it again", "parlance_actor_starts_total"]),
     row(Limit::OutboundFrames, "outbound_frames", 256, Unit::Count, ["outbound", "ephemeral events are shed at half, messages become gap marks at the limit", "parlance_delivery_shed_total"]),
     row(Limit::OutboundBytes, "outbound_bytes", 1_048_576, Unit::Bytes, ["outbound", "see outbound_frames", "parlance_delivery_shed_total"]),
     row(Limit::WriteStall, "write_stall", 30_000, Unit::Millis, ["edge/websocket", "close 4011", "parlance_edge_closed_total{code=\"4011\"}"]),

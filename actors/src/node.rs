@@ -208,6 +208,15 @@ impl Node {
         self.directory().send_user(self, session.identity.user, user::mail::Mail::Command(Arc::clone(session), Box::new(command), reply));
     }
 
+    /// Sends a command of a user who has no session here, or none that asks, on its way: it is held to the same rates,
+    /// and every session of the user hears of what it does. Never waits. Only a session can watch.
+    pub fn command_by(&self, user: UserId, command: Command, reply: Reply) {
+        if self.is_draining() {
+            return reply.settle(Err(Rejected::Draining));
+        }
+        self.directory().send_user(self, user, user::mail::Mail::Visit(Box::new(command), reply));
+    }
+
     /// Answers a query beside the caller; the reply comes in its own time. Never waits.
     pub fn query(&self, user: UserId, query: Query, reply: Reply) {
         let node = self.clone();

@@ -34,6 +34,7 @@ struct Count {
 #[derive(Debug)]
 pub struct Admission {
     trusted: Vec<Network>,
+    proxies: Vec<Network>,
     node_max: usize,
     address_max: usize,
     unauthenticated_max: usize,
@@ -56,11 +57,12 @@ pub struct TooFast {
 }
 
 impl Admission {
-    /// With these limits and trusted addresses.
-    pub fn new(limits: &Limits, trusted: Vec<Network>) -> Arc<Self> {
+    /// With these limits, trusted addresses, and proxies, through which many clients come from one address.
+    pub fn new(limits: &Limits, trusted: Vec<Network>, proxies: Vec<Network>) -> Arc<Self> {
         let per_minute = |limit| Rate::new(limits.get(limit), MINUTE, limits.get(limit));
         Arc::new(Self {
             trusted,
+            proxies,
             node_max: node_max(limits.get(Limit::ConnectionsNode), descriptors_max()),
             address_max: limits.count(Limit::ConnectionsAddress),
             unauthenticated_max: limits.count(Limit::UnauthenticatedAddress),
@@ -76,7 +78,7 @@ impl Admission {
 
     /// A place for a new connection.
     pub fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Seat, Refusal> {
-        let counted = self.counted(address);
+        let counted = self.counted(address).filter(|_| !self.proxies.iter().any(|network| network.holds(address)));
         if self.open.fetch_add(1, Ordering::AcqRel) >= self.node_max {
             self.leave();
             return Err(Refusal::NodeFull);
@@ -225,7 +227,7 @@ mod tests {
         limits.set(Limit::ConnectionsNode, 6);
         limits.set(Limit::ConnectionsAddress, 2);
         limits.set(Limit::UnauthenticatedAddress, 1);
-        Admission::new(&limits, trusted.iter().map(|text| text.parse().expect("a block")).collect())
+        Admission::new(&limits, trusted.iter().map(|text| text.parse().expect("a block")).collect(), vec![])
     }
 
     #[test]

@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use metrics::Gauge;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket};
 
 use crate::edge::admission::{Seat, Stranger};
@@ -44,11 +45,25 @@ pub struct Visitor {
     /// From where.
     pub address: IpAddr,
     handover: Arc<Mutex<Option<Handover>>>,
+    hung_up: Arc<Notify>,
 }
 
 impl Visitor {
     fn new(address: IpAddr) -> Self {
-        Self { address, handover: Arc::default() }
+        Self { address, handover: Arc::default(), hung_up: Arc::default() }
+    }
+    /// The same visitor, calling from this address through a proxy.
+    #[must_use]
+    pub fn from(self, address: IpAddr) -> Self {
+        Self { address, ..self }
+    }
+    /// Ends the connection without waiting for the client, who takes nothing.
+    pub fn hang_up(&self) {
+        self.hung_up.notify_one();
+    }
+    /// Waits until the connection is to end at once.
+    pub async fn hung_up(&self) {
+        self.hung_up.notified().await;
     }
     /// Leaves the upgrade for the connection's task.
     pub fn hand_over(&self, handover: Handover) {
@@ -60,10 +75,11 @@ impl Visitor {
 }
 
 /// One more while it lives.
-struct Counted(Gauge);
+pub struct Counted(Gauge);
 
 impl Counted {
-    fn in_gauge(gauge: &Gauge) -> Self {
+    /// Counts in this gauge.
+    pub fn in_gauge(gauge: &Gauge) -> Self {
         gauge.increment(1.0);
         Self(gauge.clone())
     }

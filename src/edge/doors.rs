@@ -8,9 +8,10 @@ use actors::node::Node;
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-use crate::config::EdgeConfig;
+use crate::config::{EdgeConfig, Network, ProxyHeader};
 use crate::edge::admission::Admission;
 use crate::edge::bucket::Rate;
+use crate::edge::gate::Gate;
 use crate::edge::heartbeat::Wheel;
 use crate::metrics::Metrics;
 
@@ -29,10 +30,16 @@ pub struct Doors {
     pub limits: Arc<Limits>,
     /// Who may come in.
     pub admission: Arc<Admission>,
+    /// How many requests over HTTP are answered at once.
+    pub gate: Arc<Gate>,
     /// Heartbeats.
     pub wheel: Wheel,
     /// Web origins that may connect; empty: any.
     pub origins: Vec<String>,
+    /// Proxies whose word on the client's address is believed.
+    pub proxies: Vec<Network>,
+    /// The header in which they say it.
+    pub proxy_header: ProxyHeader,
     /// Frames of one connection.
     pub frames_rate: Rate,
     /// Inbound bytes of one connection.
@@ -49,9 +56,12 @@ impl Doors {
         let bytes = limits.get(Limit::InboundBytesRate);
         Arc::new(Self {
             metrics,
-            admission: Admission::new(&limits, config.trusted_addresses.clone()),
+            admission: Admission::new(&limits, config.trusted_addresses.clone(), config.trusted_proxies.clone()),
+            gate: Gate::new(&limits),
             wheel: Wheel::new(limits.time(Limit::WriteStall)),
             origins: config.origins.clone(),
+            proxies: config.trusted_proxies.clone(),
+            proxy_header: config.proxy_header,
             frames_rate: Rate::new(limits.get(Limit::FramesRate), second, limits.get(Limit::FramesBurst)),
             bytes_rate: Rate::new(bytes, second, bytes.max(limits.get(Limit::FrameBytes))),
             limits,

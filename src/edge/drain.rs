@@ -56,7 +56,7 @@ async fn send_away(doors: &Doors) {
 }
 
 /// A session's own moment: the same for the same session, so that a retry keeps it.
-fn moment(session: &Arc<Session>, spread: Duration) -> Duration {
+pub fn moment(session: &Arc<Session>, spread: Duration) -> Duration {
     let millis = spread.as_millis().max(1);
     Duration::from_millis(u64::try_from(session.id.0 % millis).unwrap_or(0))
 }

@@ -41,6 +41,14 @@ pub struct Registered {
     pub session: Arc<Session>,
 }
 
+impl Registered {
+    /// Registers a session of this identity under a name from the node.
+    pub async fn attach(node: &Node, name: SessionId, identity: Identity) -> Result<Self, Rejected> {
+        let session = node.connect(name, identity).await?;
+        Ok(Self { node: node.clone(), session })
+    }
+}
+
 impl Drop for Registered {
     fn drop(&mut self) {
         self.node.disconnect(&self.session);
@@ -231,8 +239,7 @@ fn poll_message<S: AsyncRead + AsyncWrite + Unpin>(
 async fn admit(node: &Node, name: SessionId, token: &Secret) -> Result<(Registered, UserView), Rejected> {
     let identity = node.accounts().identify(&token.0).await?;
     let account = node.accounts().me(identity.user).await?;
-    let session = node.connect(name, identity).await?;
-    Ok((Registered { node: node.clone(), session }, UserView::from(&account)))
+    Ok((Registered::attach(node, name, identity).await?, UserView::from(&account)))
 }
 
 /// A request of a user who was not known yet when it was read.

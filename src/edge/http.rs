@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use actors::account::{Device, Email, Username};
 use actors::accounts::{LogInBy, SignUp};
+use actors::credential::Identity;
 use actors::id::Door;
 use actors::limits::Limit;
 use actors::rejected::Rejected;
@@ -28,13 +29,15 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 
 use crate::edge::connection::Visitor;
+use crate::edge::cors::{self, Page};
 use crate::edge::doors::Doors;
 use crate::edge::greeting::count_refused;
-use crate::edge::upgrade;
+use crate::edge::{forwarded, rest as twins, sse, upgrade};
 use crate::metrics::Refusal;
 use crate::protocol::error::{Code, WireError};
 use crate::protocol::rest;
 use crate::protocol::routes::{Endpoint, Needs, Route, routes};
+use crate::protocol::{asyncapi, openapi};
 
 const HEADERS_MAX: usize = 64;
 /// hyper reads at least this much at once.
@@ -51,10 +54,22 @@ const API_HEADERS: [(HeaderName, &str); 4] = [
 pub async fn converse(stream: TcpStream, visitor: Visitor, router: Router, doors: &Arc<Doors>) {
     let service = TowerToHyperService::new(router);
     let (counting, limits) = (Arc::clone(doors), Arc::clone(&doors.limits));
+    let guest = visitor.clone();
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-        request.extensions_mut().insert(visitor.clone());
-        let (answer, doors) = (service.call(request), Arc::clone(&counting));
-        async move { answer.await.map(|response| dressed(&doors, response)) }
+        let doors = Arc::clone(&counting);
+        let address = forwarded::client(&doors.proxies, doors.proxy_header, guest.address, request.headers());
+        request.extensions_mut().insert(guest.clone().from(address));
+        let page = Page::of(&doors.origins, request.headers());
+        let early = cors::is_preflight(request.method(), request.headers()).then(|| preflight(&doors, &page));
+        let answer = early.is_none().then(|| service.call(request));
+        async move {
+            let response = match (early, answer) {
+                (Some(response), _) => response,
+                (None, Some(answer)) => answer.await?,
+                (None, None) => refused(&doors, &WireError::new(Code::Internal)), // one of the two is there
+            };
+            Ok::<_, Infallible>(dressed(&doors, &page, response))
+        }
     });
     let mut builder = http1::Builder::new();
     builder
@@ -66,9 +81,13 @@ pub async fn converse(stream: TcpStream, visitor: Visitor, router: Router, doors
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
+        () = visitor.hung_up() => Ok(()),
         () = doors.shutting() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            tokio::select! {
+                ended = connection => ended,
+                () = visitor.hung_up() => Ok(()),
+            }
         }
     };
     if let Err(error) = ended {
@@ -87,6 +106,7 @@ pub fn router(doors: &Arc<Doors>) -> Router {
     for route in routes() {
         router = router.route(route.path, endpoint(doors, route));
     }
+    router = twins::routes(doors, router);
     let (nowhere, wrong_method) = (Arc::clone(doors), Arc::clone(doors));
     router
         .fallback(async move || refused(&nowhere, &WireError::new(Code::NoSuchPath)))
@@ -99,6 +119,9 @@ fn endpoint(doors: &Arc<Doors>, route: Route) -> MethodRouter {
     on(filter, async move |request: Request| {
         let answered = match route.endpoint {
             Endpoint::Socket => upgrade::accept(&doors, request),
+            Endpoint::Events => sse::open(&doors, request).await,
+            Endpoint::OpenApi => Ok(json(StatusCode::OK, openapi::document().as_bytes().to_vec())),
+            Endpoint::AsyncApi => Ok(json(StatusCode::OK, asyncapi::document().as_bytes().to_vec())),
             Endpoint::SignUp | Endpoint::LogIn | Endpoint::Refresh | Endpoint::LogOut | Endpoint::Me => {
                 account(&doors, route.endpoint, route.needs, request).await
             }
@@ -112,11 +135,7 @@ async fn account(doors: &Doors, endpoint: Endpoint, needs: Needs, request: Reque
     let visitor = parts.extensions.get::<Visitor>().cloned().ok_or(WireError::new(Code::Internal))?;
     let identity = match needs {
         Needs::Nothing => None,
-        Needs::Bearer => {
-            let token = bearer(&parts.headers).ok_or(WireError::new(Code::Unauthenticated))?;
-            let identified = doors.node.accounts().identify(token).await;
-            Some(identified.inspect_err(|rejected| count_refused(doors, rejected)).map_err(|rejected| WireError::from(&rejected))?)
-        }
+        Needs::Bearer => Some(authenticated(doors, &parts.headers).await?),
     };
     if parts.method != http::Method::GET && !is_json(&parts.headers) {
         return Err(WireError::new(Code::UnsupportedMediaType));
@@ -132,9 +151,7 @@ async fn account(doors: &Doors, endpoint: Endpoint, needs: Needs, request: Reque
         Endpoint::SignUp => {
             let wish = rest::decode_sign_up(&body)?;
             pace(doors, &visitor, None)?;
-            let (username, email) = (wish.username.as_str(), wish.email.as_str());
-            let sign_up = SignUp { username, email, password: wish.password.expose(), name: wish.name.as_str(), ..SignUp::default() };
-            let signed = accounts.sign_up(sign_up, &device).await;
+            let signed = accounts.sign_up(of_wish(&wish), &device).await;
             signed.map(|tokens| json(StatusCode::CREATED, rest::tokens(&tokens))).map_err(no_answer)
         }
         Endpoint::LogIn => {
@@ -156,14 +173,27 @@ async fn account(doors: &Doors, endpoint: Endpoint, needs: Needs, request: Reque
             let identity = identity.ok_or(WireError::new(Code::Unauthenticated))?;
             accounts.me(identity.user).await.map(|account| json(StatusCode::OK, rest::me(&account))).map_err(no_answer)
         }
-        Endpoint::Socket => Err(WireError::new(Code::Internal)), // answered before it comes here
+        // These are answered before it comes here.
+        Endpoint::Socket | Endpoint::Events | Endpoint::OpenApi | Endpoint::AsyncApi => Err(WireError::new(Code::Internal)),
     }
 }
 
-/// What the client says of itself.
+/// Whom the token of a request proves.
+pub async fn authenticated(doors: &Doors, headers: &HeaderMap) -> Result<Identity, WireError> {
+    let token = bearer(headers).ok_or(WireError::new(Code::Unauthenticated))?;
+    let identified = doors.node.accounts().identify(token).await;
+    identified.inspect_err(|rejected| count_refused(doors, rejected)).map_err(|rejected| WireError::from(&rejected))
+}
+
+fn of_wish(wish: &rest::SignUp) -> SignUp<'_> {
+    let (username, email) = (wish.username.as_str(), wish.email.as_str());
+    SignUp { username, email, password: wish.password.expose(), name: wish.name.as_str(), ..SignUp::default() }
+}
+
+/// What the client says of itself, for the list of logins.
 fn device(headers: &HeaderMap) -> Device {
-    let says = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    Device::new(says, Door::default())
+    let says = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    Device::new(says.unwrap_or_default(), Door::default())
 }
 
 fn log_in_by(account: &AccountKey) -> Option<LogInBy> {
@@ -187,7 +217,8 @@ fn pace(doors: &Doors, visitor: &Visitor, account: Option<&str>) -> Result<(), W
     Err(WireError::from(&Rejected::TooFast { bucket: too_fast.bucket, after: too_fast.after }))
 }
 
-async fn read(doors: &Doors, body: Body) -> Result<Bytes, WireError> {
+/// A request's body, within its limits of bytes and time.
+pub async fn read(doors: &Doors, body: Body) -> Result<Bytes, WireError> {
     let limited = Limited::new(body, doors.limits.count(Limit::HttpBodyBytes));
     match tokio::time::timeout(doors.limits.time(Limit::BodyDeadline), limited.collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
@@ -198,7 +229,7 @@ async fn read(doors: &Doors, body: Body) -> Result<Bytes, WireError> {
 }
 
 /// Whether the body is declared as JSON; parameters such as a charset carry no meaning.
-fn is_json(headers: &HeaderMap) -> bool {
+pub fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     value.is_some_and(|value| value.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(rest::JSON)))
 }
@@ -235,7 +266,8 @@ pub fn refused(doors: &Doors, error: &WireError) -> Response {
     response
 }
 
-fn json(status: StatusCode, body: Vec<u8>) -> Response {
+/// An answer in JSON.
+pub fn json(status: StatusCode, body: Vec<u8>) -> Response {
     let mut response = bare(status);
     *response.body_mut() = body.into();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(rest::JSON));
@@ -250,12 +282,21 @@ pub fn bare(status: StatusCode) -> Response {
 }
 
 /// The answer with the headers of an API, counted.
-fn dressed(doors: &Doors, mut response: Response) -> Response {
+fn dressed(doors: &Doors, page: &Page, mut response: Response) -> Response {
     doors.metrics.responded(response.status().as_u16());
+    page.mark(response.headers_mut());
     for (name, value) in API_HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+fn preflight(doors: &Doors, page: &Page) -> Response {
+    if *page == Page::Stranger {
+        doors.metrics.rejected(Refusal::Origin);
+        return refused(doors, &WireError::new(Code::OriginRefused));
+    }
+    cors::preflight()
 }
 
 /// A service never fails: every outcome is an answer.

@@ -4,7 +4,7 @@
 //! buffer and no second task for one that is idle.
 //!
 //! Read in this order: [`doors`] (what connections share), [`admission`] and [`bucket`] (who may come in, how fast),
-//! [`accept`], [`connection`] (one connection from start to end), [`http`] and [`upgrade`], [`greeting`] (from
+//! [`accept`], [`connection`] (one connection from start to end), [`http`] with [`cors`] and [`forwarded`], [`rest`] behind its [`gate`], [`poll`], [`sse`], [`upgrade`], [`greeting`] (from
 //! handshake to session), [`websocket`] (the loop) on [`wire`] and [`frame`], [`ending`], [`heartbeat`] (the wheel),
 //! [`drain`], [`ops`], [`export`], [`operator`].
 
@@ -14,6 +14,12 @@ pub mod bucket;
 pub mod accept;
 pub mod connection;
 pub mod http;
+pub mod cors;
+pub mod forwarded;
+pub mod gate;
+pub mod rest;
+pub mod poll;
+pub mod sse;
 pub mod upgrade;
 pub mod greeting;
 pub mod websocket;

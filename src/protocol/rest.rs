@@ -10,6 +10,7 @@ use actors::store::AccountKey;
 use actors::view::{Secret, Tokens};
 use http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::protocol::codec::Encoding;
 use crate::protocol::error::{Code, WireError, account_field};
@@ -113,8 +114,10 @@ fn unfit(field: AccountField) -> WireError {
     WireError::validation(name, why)
 }
 
-#[derive(Serialize)]
-struct TokensBody<'a> {
+/// What a signup, login or refresh gives.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Tokens)]
+pub struct TokensBody<'a> {
     user: User<'a>,
     access_token: &'a str,
     expires_in_ms: u64,
@@ -138,8 +141,10 @@ pub fn me(account: &Account) -> Vec<u8> {
     Encoding::Json.encode(&wire::Account::from(account))
 }
 
-#[derive(Serialize)]
-struct ProblemBody<'a> {
+/// A refusal (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProblemDetails)]
+pub struct ProblemBody<'a> {
     r#type: String,
     title: &'static str,
     status: u16,

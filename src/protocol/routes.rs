@@ -1,4 +1,4 @@
-//! Everything that the native protocol answers over HTTP, as a table that the edge builds its router from.
+//! What the native protocol answers over HTTP beside the twins of the ops, as a table that the edge builds its router from.
 //!
 //! No handler is named here: an endpoint is a word, and the edge says what it does.
 
@@ -32,6 +32,12 @@ pub enum Endpoint {
     Me,
     /// The WebSocket.
     Socket,
+    /// The pushes as server-sent events.
+    Events,
+    /// The description of what is here.
+    OpenApi,
+    /// The description of the socket.
+    AsyncApi,
 }
 
 /// What must be presented before the endpoint is asked.
@@ -44,7 +50,7 @@ pub enum Needs {
 }
 
 /// The table.
-pub fn routes() -> [Route; 6] {
+pub fn routes() -> [Route; 9] {
     let route = |method, path, endpoint, needs| Route { method, path, endpoint, needs };
     [
         route(Method::POST, "/v1/accounts", Endpoint::SignUp, Needs::Nothing),
@@ -53,5 +59,8 @@ pub fn routes() -> [Route; 6] {
         route(Method::POST, "/v1/logout", Endpoint::LogOut, Needs::Nothing),
         route(Method::GET, "/v1/me", Endpoint::Me, Needs::Bearer),
         route(Method::GET, "/v1/ws", Endpoint::Socket, Needs::Nothing),
+        route(Method::GET, "/v1/events", Endpoint::Events, Needs::Bearer),
+        route(Method::GET, "/v1/openapi.json", Endpoint::OpenApi, Needs::Nothing),
+        route(Method::GET, "/v1/asyncapi.json", Endpoint::AsyncApi, Needs::Nothing),
     ]
 }

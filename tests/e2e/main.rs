@@ -11,6 +11,7 @@ mod client;
 mod acts;
 mod wire;
 mod rest;
+mod events;
 mod ledger;
 mod dice;
 
@@ -40,6 +41,13 @@ mod membership;
 mod messages;
 mod notices;
 mod privacy;
+mod rest_twin;
+mod rest_strict;
+mod long_poll;
+mod event_stream;
+mod origins;
+mod proxies;
+mod schemathesis;
 
 /// How long a condition may take to come true; far beyond what a healthy server needs, even on a loaded machine.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);

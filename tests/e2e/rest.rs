@@ -33,6 +33,11 @@ pub fn post(path: &str, body: &Value) -> Request {
     raw("POST", path).header("content-type", "application/json").body(body.to_string().into_bytes())
 }
 
+/// A request of this method with a JSON body.
+pub fn with(method: &'static str, path: &str, body: &Value) -> Request {
+    raw(method, path).header("content-type", "application/json").body(body.to_string().into_bytes())
+}
+
 /// Any request.
 pub fn raw(method: &'static str, path: &str) -> Request {
     Request { method, ..get(path) }

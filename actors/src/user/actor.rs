@@ -38,6 +38,8 @@ pub(crate) struct Running {
     node: Node,
     user: UserId,
     state: OnlineUser,
+    /// Whether a command came without a session since the last look; `None` while nobody looks.
+    visited: Option<bool>,
 }
 
 impl Actor for UserActor {
@@ -49,7 +51,7 @@ impl Actor for UserActor {
         let Arguments { node, user } = arguments;
         node.world().telemetry.count(Count::ActorStarted(ActorKind::User), 1);
         let online = !node.directory().sessions(user).is_empty();
-        Ok(Running { state: OnlineUser::new(online, &node.world().limits), node, user })
+        Ok(Running { state: OnlineUser::new(online, &node.world().limits), node, user, visited: None })
     }
 
     async fn handle(&self, myself: ActorRef<Mail>, mail: Mail, running: &mut Running) -> Result<(), ActorProcessingErr> {
@@ -59,7 +61,12 @@ impl Actor for UserActor {
             Mail::LoggedIn => running.logged_in(&myself),
             Mail::LoggedOut => running.logged_out(&myself),
             Mail::Told => {}
-            Mail::Command(session, command, reply) => running.command(&session, *command, reply),
+            Mail::Command(session, command, reply) => running.command(Some(&session), *command, reply),
+            Mail::Visit(command, reply) => {
+                running.visited(&myself);
+                running.command(None, *command, reply);
+            }
+            Mail::VisitOver => running.visit_over(&myself),
             Mail::GraceOver(absence) => running.grace_over(&myself, absence),
             #[expect(clippy::panic, reason = "the hook that tests recovery: it must look like a bug")]
             Mail::Die => panic!("the user was told to die"),
@@ -131,10 +138,38 @@ impl Running {
         }
     }
 
+    /// Somebody without a session asks: the actor stays for a while after the last such request, so that its rates hold.
+    fn visited(&mut self, myself: &ActorRef<Mail>) {
+        if self.visited.replace(true).is_none() {
+            self.look_later(myself);
+        }
+    }
+
+    fn look_later(&self, myself: &ActorRef<Mail>) {
+        let idle = self.node.world().limits.time(Limit::VisitIdle);
+        task::tie(myself, Mail::VisitOver, async move {
+            tokio::time::sleep(idle).await;
+            Mail::VisitOver
+        });
+    }
+
+    fn visit_over(&mut self, myself: &ActorRef<Mail>) {
+        if self.visited == Some(true) || self.state.is_counting(self.node.now()) {
+            self.visited = Some(false);
+            self.look_later(myself);
+        } else {
+            self.visited = None;
+            self.stop(myself);
+        }
+    }
+
     /// Only while no session is there does the directory let go of this actor; mail that came meanwhile is handled first.
     fn stop(&self, myself: &ActorRef<Mail>) {
         if self.state.is_here() {
             return; // another grace is running
+        }
+        if self.visited.is_some() {
+            return; // looked at again when the visit is over
         }
         if self.node.directory().forget_user(self.user, myself.get_id())
             && let Err(error) = myself.drain()
@@ -164,7 +199,7 @@ impl Running {
         });
     }
 
-    fn command(&mut self, session: &Arc<Session>, command: Command, reply: Reply) {
+    fn command(&mut self, session: Option<&Arc<Session>>, command: Command, reply: Reply) {
         let now = self.node.now();
         let limits = Arc::clone(&self.node.world().limits);
         let admitted = match &command {
@@ -204,9 +239,12 @@ impl Running {
     }
 
     /// Sends a command to whom it is about.
-    fn send_on(&self, session: &Arc<Session>, command: Command, reply: Reply) {
+    fn send_on(&self, session: Option<&Arc<Session>>, command: Command, reply: Reply) {
         let goal = match &command {
-            Command::Watch { users } => return self.node.watch(session, users.clone(), reply),
+            Command::Watch { users } => match session {
+                Some(session) => return self.node.watch(session, users.clone(), reply),
+                None => return reply.settle(Err(Rejected::Internal)), // a door that has no session has no such request
+            },
             Command::Relate { peer, .. } => match Pair::new(self.user, *peer) {
                 Ok(pair) => Goal::Conversation(ConversationId::Direct(pair)),
                 Err(_) => return reply.settle(Err(Rejected::NoSuchUser)),
@@ -230,7 +268,7 @@ impl Running {
             | Command::Mark { conversation, .. }
             | Command::Type { conversation } => Goal::Conversation(*conversation),
         };
-        let (user, origin, arrived) = (self.user, Some(session.id), self.node.now());
+        let (user, origin, arrived) = (self.user, session.map(|session| session.id), self.node.now());
         let request = Request { user, origin, command, arrived, permit: None, reply };
         match goal {
             Goal::Conversation(id) => self.node.directory().send_conversation(&self.node, id, request),

@@ -26,6 +26,10 @@ pub(crate) enum Mail {
     Told,
     /// A command of one of the user's sessions.
     Command(Arc<Session>, Box<Command>, Reply),
+    /// A command of the user that came without a session.
+    Visit(Box<Command>, Reply),
+    /// Time to look whether commands without a session still come.
+    VisitOver,
     /// The grace after the last session is over.
     GraceOver(u32),
     /// Die, as by a bug; for tests.

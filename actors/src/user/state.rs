@@ -89,6 +89,11 @@ impl OnlineUser {
         taken.map_err(|after| Rejected::TooFast { bucket: "invites", after })
     }
 
+    /// Whether something is counted by the hour, so that forgetting this user would give back its share.
+    pub fn is_counting(&self, now: Timestamp) -> bool {
+        [self.groups, self.requests, self.invites].iter().any(|count| !count.is_over(now))
+    }
+
     /// Whether a typing signal is due again in this conversation.
     pub fn admit_typing(&mut self, conversation: ConversationId, now: Timestamp, limits: &Limits) -> bool {
         let interval = limits.time(Limit::TypingInterval);
@@ -153,6 +158,7 @@ mod tests {
         let mut user = OnlineUser::new(true, &limits);
         assert!((0..30).all(|_| user.admit_group(seconds(4_000), &limits).is_ok()));
         assert!(user.admit_group(seconds(4_001), &limits).is_err());
+        assert!(user.is_counting(seconds(4_001)) && !user.is_counting(seconds(4_000 + 3_600)));
         assert!(user.admit_group(seconds(4_000 + 3_600), &limits).is_ok());
     }
 

@@ -3,12 +3,13 @@
 use actors::account::{self, Audience, Privacy};
 use actors::view::LoginView;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::protocol::wire::frame::moment;
 use crate::protocol::wire::people::PicturePath;
 
 /// The own account.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Account<'a> {
     id: u64,
     username: &'a str,
@@ -21,6 +22,7 @@ pub struct Account<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     about: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     picture: Option<PicturePath>,
     privacy: Shows,
     created_at: i64,
@@ -28,7 +30,7 @@ pub struct Account<'a> {
 }
 
 /// What the user shows of himself.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Shows {
     presence: &'static str,
     receipts: bool,
@@ -78,7 +80,7 @@ impl<'a> From<&'a account::Account> for Account<'a> {
 }
 
 /// A login as its owner sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Login<'a> {
     login: String,
     current: bool,
@@ -103,7 +105,7 @@ impl<'a> From<&'a LoginView> for Login<'a> {
 }
 
 /// Logins that have not ended.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Logins<'a> {
     /// The newest first.
     pub logins: Vec<Login<'a>>,

@@ -4,16 +4,18 @@ use actors::content::{Content, Forwarded};
 use actors::id::UserId;
 use actors::media::{Attachment, MediaKind};
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 use crate::protocol::value::Data;
 use crate::protocol::wire::frame::moment;
 
 /// What a message says.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Body<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     text: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<serde_json::Value>)]
     data: Option<Data<'a>>,
 }
 
@@ -34,7 +36,7 @@ impl Serialize for Numbers<'_> {
 }
 
 /// The message that this one repeats.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Origin {
     from: u64,
     id: u64,
@@ -47,7 +49,7 @@ impl From<&Forwarded> for Origin {
 }
 
 /// A file of a message.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct File<'a> {
     id: String,
     url: String,

@@ -5,15 +5,17 @@ use actors::entry::{Membership, Preferences};
 use actors::id::{ConversationId, UserId};
 use actors::view::{About, ConversationView};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::protocol::wire::entry::{Entry, role};
 use crate::protocol::wire::frame::{conv, moment, unset};
 use crate::protocol::wire::people::{PicturePath, Relation, User};
 
 /// A conversation as one member sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Conversation<'a> {
     #[serde(serialize_with = "conv")]
+    #[schema(value_type = String, example = "d7-9")]
     conv: ConversationId,
     kind: &'static str,
     inc: u64,
@@ -50,6 +52,7 @@ pub struct Conversation<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     about: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     picture: Option<PicturePath>,
     #[serde(skip_serializing_if = "Option::is_none")]
     open: Option<bool>,
@@ -117,7 +120,7 @@ impl<'a> From<&'a ConversationView> for Conversation<'a> {
 }
 
 /// A page of conversations.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Conversations<'a> {
     /// Latest activity first.
     pub convs: Vec<Conversation<'a>>,
@@ -127,9 +130,10 @@ pub struct Conversations<'a> {
 }
 
 /// How the user has a conversation.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Prefs {
     #[serde(serialize_with = "conv")]
+    #[schema(value_type = String, example = "d7-9")]
     conv: ConversationId,
     #[serde(skip_serializing_if = "Option::is_none")]
     muted_until: Option<i64>,
@@ -151,7 +155,7 @@ impl Prefs {
 }
 
 /// A member of a group.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Member {
     user: u64,
     role: &'static str,
@@ -165,7 +169,7 @@ impl From<&(UserId, Membership)> for Member {
 }
 
 /// A page of members.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Members {
     /// By number.
     pub members: Vec<Member>,

@@ -6,15 +6,17 @@ use actors::entry::{self, Act, Amendment, Erased, GroupChange, Role};
 use actors::id::{ConversationId, Incarnation, Seq};
 use actors::view::Shown;
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 use crate::protocol::wire::content::{Body, File, Numbers, Origin};
 use crate::protocol::wire::frame::{conv, moment, unset};
 use crate::protocol::wire::people::PicturePath;
 
 /// An entry of a conversation. Which of the last fields are there depends on `kind`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Entry<'a> {
     #[serde(serialize_with = "conv")]
+    #[schema(value_type = String, example = "d7-9")]
     conv: ConversationId,
     inc: u64,
     seq: u64,
@@ -31,6 +33,7 @@ pub struct Entry<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<u64>>)]
     mentions: Option<Numbers<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attachments: Option<Vec<File<'a>>>,
@@ -41,12 +44,15 @@ pub struct Entry<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     about: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     picture: Option<PicturePath>,
     #[serde(skip_serializing_if = "Option::is_none")]
     open: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<u64>>)]
     members: Option<Numbers<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<u64>>)]
     users: Option<Numbers<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<u64>,
@@ -69,13 +75,14 @@ pub struct Entry<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reactions: Option<Vec<Count<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
     mine: Option<Words<'a>>,
     #[serde(skip_serializing_if = "unset")]
     hidden: bool,
 }
 
 /// How many react in one way.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Count<'a> {
     r: &'a str,
     n: u64,

@@ -8,6 +8,7 @@ use actors::id::{ConversationId, NUMBER_MAX};
 use actors::limits::{Limit, Limits};
 use actors::time::Timestamp;
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 use crate::protocol::error::WireError;
 use crate::protocol::wire::people::User;
@@ -58,7 +59,7 @@ pub const PUSHES: [&str; 14] = [
 ];
 
 /// A refusal (P38).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Problem<'a> {
     code: u16,
     name: &'static str,
@@ -111,11 +112,11 @@ pub(super) fn conv<S: Serializer>(id: &ConversationId, serializer: S) -> Result<
 }
 
 /// Nothing but success.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Empty {}
 
 /// The connection is authenticated.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct AuthOk<'a> {
     /// Who.
     pub user: User<'a>,
@@ -126,28 +127,28 @@ pub struct AuthOk<'a> {
 }
 
 /// The new token is in force.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct RefreshOk {
     /// How long it lives.
     pub expires_in_ms: u64,
 }
 
 /// The server is alive.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Beat {
     /// How many pushes were written since `hello`.
     pub s: u64,
 }
 
 /// The token is about to end.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Expiring {
     /// When.
     pub in_ms: u64,
 }
 
 /// The connection is about to be closed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Bye {
     /// The close code.
     pub code: u16,
@@ -159,7 +160,7 @@ pub struct Bye {
 }
 
 /// The server's first word.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Hello<'a> {
     /// The server's time.
     pub time: i64,
@@ -178,7 +179,7 @@ pub struct Hello<'a> {
 }
 
 /// What a client must keep to (P13).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct HelloLimits {
     frame_bytes: u64,
     body_bytes: u64,

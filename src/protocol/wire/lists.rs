@@ -6,6 +6,7 @@ use actors::id::{ConversationId, UserId};
 use actors::time::Timestamp;
 use actors::view::{NoticeView, NoticesView};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::protocol::wire::entry::Words;
 use crate::protocol::wire::frame::{conv, moment};
@@ -13,7 +14,7 @@ use crate::protocol::wire::own::notice;
 use crate::protocol::wire::people::User;
 
 /// How far one member has come with a message.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Reader {
     user: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,7 +30,7 @@ impl From<&(UserId, Option<Timestamp>, Option<Timestamp>)> for Reader {
 }
 
 /// How far members have come with a message.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ReadBy {
     /// By number.
     pub users: Vec<Reader>,
@@ -38,9 +39,10 @@ pub struct ReadBy {
 }
 
 /// How one user reacts.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Reacting<'a> {
     user: u64,
+    #[schema(value_type = Vec<String>)]
     reactions: Words<'a>,
 }
 
@@ -51,7 +53,7 @@ impl<'a> From<&'a (UserId, Vec<Reaction>)> for Reacting<'a> {
 }
 
 /// Who reacts how to a message.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Reactions<'a> {
     /// By number.
     pub users: Vec<Reacting<'a>>,
@@ -60,7 +62,7 @@ pub struct Reactions<'a> {
 }
 
 /// An invitation that stands.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Invited {
     user: u64,
     by: u64,
@@ -74,7 +76,7 @@ impl From<&(UserId, Invitation)> for Invited {
 }
 
 /// Invitations of a group.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Invitations {
     /// By number of the user.
     pub invitations: Vec<Invited>,
@@ -83,7 +85,7 @@ pub struct Invitations {
 }
 
 /// Messages that are not read, over all conversations.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct UnreadTotal {
     /// How many.
     pub unread: u64,
@@ -92,7 +94,7 @@ pub struct UnreadTotal {
 }
 
 /// One notice.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct OneNotice<'a> {
     seq: u64,
     id: u64,
@@ -124,15 +126,16 @@ impl<'a> From<&'a NoticeView> for OneNotice<'a> {
 }
 
 /// A conversation with messages that are not read.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct UnreadIn {
     #[serde(serialize_with = "conv")]
+    #[schema(value_type = String, example = "d7-9")]
     conv: ConversationId,
     unread: u64,
 }
 
 /// Notices that stand.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Notices<'a> {
     notices: Vec<OneNotice<'a>>,
     read: u64,

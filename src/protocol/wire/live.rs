@@ -4,11 +4,12 @@ use actors::id::{ConversationId, UserId};
 use actors::store::Marks;
 use actors::view::PresenceView;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::protocol::wire::frame::{conv, moment};
 
 /// Where a mark stands.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Marked {
     /// The seq.
     pub seq: u64,
@@ -17,7 +18,7 @@ pub struct Marked {
 }
 
 /// Whether a user has a live session.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Presence {
     /// Who.
     pub user: u64,
@@ -35,14 +36,14 @@ impl From<&PresenceView> for Presence {
 }
 
 /// The users now watched.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Watching {
     /// Each of them.
     pub users: Vec<Presence>,
 }
 
 /// How far one member has come.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Receipt {
     /// Who.
     pub user: u64,
@@ -59,10 +60,11 @@ impl From<&(UserId, Marks)> for Receipt {
 }
 
 /// Members have come further.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Receipts {
     /// Where.
     #[serde(serialize_with = "conv")]
+    #[schema(value_type = String, example = "d7-9")]
     pub conv: ConversationId,
     /// Who, and how far.
     pub marks: Vec<Receipt>,
@@ -71,10 +73,11 @@ pub struct Receipts {
 }
 
 /// The user has read on another device.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Unread {
     /// Where.
     #[serde(serialize_with = "conv")]
+    #[schema(value_type = String, example = "d7-9")]
     pub conv: ConversationId,
     /// Up to where.
     pub read: u64,
@@ -88,10 +91,11 @@ pub struct Unread {
 }
 
 /// A member is writing.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Typing {
     /// Where.
     #[serde(serialize_with = "conv")]
+    #[schema(value_type = String, example = "d7-9")]
     pub conv: ConversationId,
     /// Who.
     pub user: u64,
@@ -100,7 +104,7 @@ pub struct Typing {
 }
 
 /// Entries that were left out, to be read from the log.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Gap {
     /// Which conversation; without it the user's own log.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,10 +116,11 @@ pub struct Gap {
 }
 
 /// Entries that change the members of a large group alone.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct MembersMoved {
     /// Where.
     #[serde(serialize_with = "conv")]
+    #[schema(value_type = String, example = "d7-9")]
     pub conv: ConversationId,
     /// The life of its log.
     pub inc: u64,

@@ -4,6 +4,7 @@ use actors::command::Cursor;
 use actors::id::{ConversationId, Seq};
 use actors::view::{Appended, HistoryView, ResetReason, Resumed, SyncView};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::protocol::wire::conversation::Conversation;
 use crate::protocol::wire::entry::Entry;
@@ -11,9 +12,10 @@ use crate::protocol::wire::frame::{conv, moment};
 use crate::protocol::wire::own::OwnEntry;
 
 /// An entry is durable.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Stored {
     #[serde(serialize_with = "conv")]
+    #[schema(value_type = String, example = "d7-9")]
     conv: ConversationId,
     seq: u64,
     pos: u64,
@@ -36,10 +38,11 @@ impl From<&Appended> for Stored {
 }
 
 /// A part of a log.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct History<'a> {
     /// Which log.
     #[serde(serialize_with = "conv")]
+    #[schema(value_type = String, example = "d7-9")]
     pub conv: ConversationId,
     /// Its life.
     pub inc: u64,
@@ -69,7 +72,7 @@ impl<'a> From<&'a HistoryView> for History<'a> {
 }
 
 /// What happened while the client was away.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Sync<'a> {
     /// In the user's own log.
     pub user: OwnResumed,
@@ -122,7 +125,7 @@ fn reset(reason: ResetReason) -> &'static str {
 }
 
 /// What happened in the user's own log.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct OwnResumed {
     inc: u64,
     seq: u64,
@@ -152,9 +155,10 @@ impl OwnResumed {
 }
 
 /// What happened in one conversation.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ConversationResumed<'a> {
     #[serde(serialize_with = "conv")]
+    #[schema(value_type = String, example = "d7-9")]
     conv: ConversationId,
     inc: u64,
     tail: u64,

@@ -3,12 +3,13 @@
 use actors::entry::{self, Act, Notice, Setting};
 use actors::id::{Incarnation, Seq};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::protocol::wire::entry::kind;
 use crate::protocol::wire::frame::moment;
 
 /// An entry of the user's own log. Which of the last fields are there depends on `kind`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct OwnEntry {
     inc: u64,
     seq: u64,

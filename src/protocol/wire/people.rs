@@ -7,6 +7,7 @@ use actors::id::UserId;
 use actors::relation::{self, Bond, BondChange, Side};
 use actors::view::{BondView, UserView};
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 use crate::protocol::wire::frame::{moment, unset};
 
@@ -35,7 +36,7 @@ impl Serialize for PicturePath {
 }
 
 /// A user as others see one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct User<'a> {
     id: u64,
     username: &'a str,
@@ -47,6 +48,7 @@ pub struct User<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     about: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     picture: Option<PicturePath>,
     #[serde(skip_serializing_if = "unset")]
     deleted: bool,
@@ -71,7 +73,7 @@ impl<'a> From<&'a UserView> for User<'a> {
 }
 
 /// Users that were found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Users<'a> {
     /// Best match first.
     pub users: Vec<User<'a>>,
@@ -132,7 +134,7 @@ impl From<Option<relation::Relation>> for Between {
 }
 
 /// What two users are to each other, as one of them sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Relation<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<User<'a>>,
@@ -176,7 +178,7 @@ impl<'a> Relation<'a> {
 }
 
 /// A page of relations.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Relations<'a> {
     /// Newest first.
     pub relations: Vec<Relation<'a>>,
@@ -189,7 +191,7 @@ pub struct Relations<'a> {
 
 /// Two users are something else to each other. The same bytes go to both, so it is alike for both; a block or its end
 /// is announced to who made it alone.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct RelationPush<'a> {
     by: u64,
     change: &'static str,
