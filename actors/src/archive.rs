@@ -7,6 +7,7 @@
 use crate::account::{Account, Login};
 use crate::entry::{Entry, GroupRow, Head, Membership};
 use crate::id::{Bucket, ConversationId, GroupId, LogId, LoginId, Pos, Segment, Seq, UserId};
+use crate::media::{Media, MediaId};
 use crate::store::{Answer, Marks, Sequence, Versioned};
 
 /// The parts of an archive, in their order: what names something comes before what uses the name.
@@ -32,11 +33,13 @@ pub enum Section {
     Listed,
     /// How far members have come, by user.
     Marks,
+    /// What is known of files, by id; their bytes are elsewhere.
+    Media,
 }
 
 impl Section {
     /// All, in their order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Sequences,
         Self::Accounts,
         Self::Logins,
@@ -47,6 +50,7 @@ impl Section {
         Self::Own,
         Self::Listed,
         Self::Marks,
+        Self::Media,
     ];
 
     /// Its name in an export.
@@ -62,6 +66,7 @@ impl Section {
             Self::Own => "own",
             Self::Listed => "listed",
             Self::Marks => "marks",
+            Self::Media => "media",
         }
     }
 }
@@ -154,6 +159,8 @@ pub enum Record {
         /// How far.
         marks: Marks,
     },
+    /// What is known of a file.
+    Media(Versioned<Media>),
 }
 
 /// A record's place in the order of all.
@@ -179,6 +186,8 @@ pub enum Place {
     Listed(UserId, ConversationId),
     /// Of marks.
     Marks(UserId, ConversationId),
+    /// Of a file.
+    Media(MediaId),
 }
 
 impl Record {
@@ -195,6 +204,7 @@ impl Record {
             Self::Own { .. } => Section::Own,
             Self::Listed { .. } => Section::Listed,
             Self::Marks { .. } => Section::Marks,
+            Self::Media(_) => Section::Media,
         }
     }
 
@@ -212,6 +222,7 @@ impl Record {
             Self::Own { user, conversation, .. } => Place::Own(*user, *conversation),
             Self::Listed { user, conversation, .. } => Place::Listed(*user, *conversation),
             Self::Marks { user, conversation, .. } => Place::Marks(*user, *conversation),
+            Self::Media(media) => Place::Media(media.row.attachment.id),
         }
     }
 
@@ -219,7 +230,7 @@ impl Record {
     pub fn bytes(&self) -> usize {
         match self {
             Self::Entry { entry, .. } => 160 + entry.act.bytes(),
-            Self::Account(_) | Self::Login(_) => 512,
+            Self::Account(_) | Self::Login(_) | Self::Media(_) => 512,
             Self::Sequence { .. } | Self::Segment { .. } | Self::Head { .. } | Self::Group { .. } | Self::Member { .. } => 160,
             Self::Own { .. } | Self::Listed { .. } | Self::Marks { .. } => 160,
         }

@@ -52,6 +52,7 @@ impl Restoration {
             Record::Entry { entry, .. } => self.saw_segment(entry.id.segment()),
             Record::Group { group, .. } => self.saw_principal(group.get()),
             Record::Member { user, .. } => self.saw_principal(user.get()),
+            Record::Media(media) => self.saw_principal(media.row.owner.get()),
             Record::Login(_) | Record::Own { .. } | Record::Listed { .. } | Record::Marks { .. } => {}
         }
         match (record, self.life) {

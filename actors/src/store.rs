@@ -1,6 +1,6 @@
 //! The ports of the store: what the domain needs of a database, said in the domain's words.
 //!
-//! Four small ports by aggregate, each implemented by the memory store of the testkit, the embedded store and later
+//! Small ports by aggregate, each implemented by the memory store of the testkit, the embedded store and later
 //! CQL, and held to one contract suite (`testkit::contract`). All calls may be dropped by the caller at any time; a
 //! call that was dropped may still be done. Nothing here caches: what is remembered is an actor's state.
 
@@ -9,6 +9,7 @@ use std::pin::Pin;
 use crate::account::{Account, AccountField, Email, Login, Username};
 use crate::entry::{Batch, Entry, GroupRow, Head, Membership};
 use crate::id::{Bucket, ConversationId, Epoch, GroupId, LogId, LoginId, Pos, Segment, Seq, UserId};
+use crate::media::{Media, MediaId};
 use crate::time::Timestamp;
 
 /// An answer of the store that is still to come.
@@ -206,8 +207,25 @@ pub trait AccountStore: Send + Sync + 'static {
     fn put_login(&self, login: Login, version: u64) -> Answer<'_, (), PutError>;
 }
 
+/// What is known of files; their bytes are elsewhere.
+pub trait MediaStore: Send + Sync + 'static {
+    /// What is known of a file.
+    fn media(&self, id: MediaId) -> Answer<'_, Option<Versioned<Media>>>;
+
+    /// Writes what is known of a file if its version is still `version` (0: it must not exist). Owner and size never
+    /// change. In the same commit it keeps the owner's sum and the file's place among those that fall due. Durable
+    /// before it answers.
+    fn put_media(&self, media: Media, version: u64) -> Answer<'_, (), PutError>;
+
+    /// The bytes of all files of a user that were not erased.
+    fn media_used(&self, user: UserId) -> Answer<'_, u64>;
+
+    /// Files that were to be erased by `now` and were not, the longest due first, at most `limit`.
+    fn media_due(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<MediaId>>;
+}
+
 /// Everything that a node needs of its store.
-pub trait Store: LogStore + MemberStore + AccountStore {
+pub trait Store: LogStore + MemberStore + AccountStore + MediaStore {
     /// Whether writes can be taken now; the reason if not.
     fn readiness(&self) -> Result<(), String>;
 }

@@ -10,7 +10,7 @@ use actors::archive::{Place, Record, Section};
 use actors::time::Timestamp;
 use aws_lc_rs::digest::{Context, SHA256};
 
-use super::wire::{FORMAT, HeaderLine, Invalid, Line, Origin, Probe, TotalLine, hex_of};
+use super::wire::{FORMAT, HeaderLine, Invalid, Line, Origin, Probe, TotalLine, hex_of, sections};
 use super::writer::{append, end_line};
 
 /// The most bytes of a line: a message of 32 KiB takes six times that at most, a group's creation less.
@@ -107,8 +107,7 @@ impl Default for Reader {
 impl Reader {
     /// Nothing was read yet.
     pub fn new() -> Self {
-        let mut to_come = Section::ALL.to_vec();
-        to_come.reverse();
+        let to_come = Vec::new();
         let (whole, section) = (Context::new(&SHA256), Context::new(&SHA256));
         Self {
             stage: Stage::Header,
@@ -204,6 +203,8 @@ impl Reader {
             return Err(self.damaged("it is not spelled as it was written".to_owned()));
         }
         self.whole.update(line);
+        self.to_come = sections(found);
+        self.to_come.reverse();
         self.stage = Stage::Between;
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The lines of an export, format 1, and what each means in the domain's words.
+//! The lines of an export, format 2, and what each means in the domain's words.
 //!
 //! Every line is one JSON object with one member, whose name says what the line is. Fields are never left out unless
 //! they say nothing, and unknown ones are refused: a later format has a later number.
@@ -8,10 +8,11 @@
 use std::borrow::Cow;
 
 use actors::account::{Account, DisplayName, Email, Login, PasswordHash, RefreshHash, Username};
-use actors::archive::Record;
+use actors::archive::{Record, Section};
 use actors::content::{ClientKey, Content, GroupName, Opaque};
 use actors::entry::{Act, Entry, GroupRow, Head, Membership, Role};
 use actors::id::{BatchId, Bucket, ConversationId, Epoch, GroupId, Incarnation, LogId, LoginId, MessageId, Pos, Segment, Seq, UserId};
+use actors::media::{Attachment, FILE_NAME_BYTES_MAX, Media, MediaId, MediaKind, Purpose};
 use actors::store::{Mark, Marks, Sequence, Versioned};
 use actors::time::Timestamp;
 use base64::Engine;
@@ -19,7 +20,13 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 /// The number of this format.
-pub const FORMAT: u64 = 1;
+pub const FORMAT: u64 = 2;
+
+/// The sections of a format, in their order; each later one has more at its end.
+pub(super) fn sections(format: u64) -> Vec<Section> {
+    let of_format_1 = |section: &Section| *section <= Section::Marks;
+    Section::ALL.into_iter().filter(|section| format > 1 || of_format_1(section)).collect()
+}
 
 /// A field holds what it must not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +61,8 @@ pub(super) enum Line<'a> {
     Listed(ListedLine<'a>),
     #[serde(borrow)]
     Marks(MarksLine<'a>),
+    #[serde(borrow)]
+    Media(MediaLine<'a>),
     #[serde(borrow)]
     End(EndLine<'a>),
     #[serde(borrow)]
@@ -314,6 +323,35 @@ struct MarkLine {
     at: i64,
 }
 
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PurposeName {
+    Attachment,
+    Picture,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MediaLine<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    owner: u64,
+    purpose: PurposeName,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    bytes: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pixels: Option<(u32, u32)>,
+    uploaded_at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    erased_at: Option<i64>,
+    version: u64,
+}
+
 impl<'a> From<&'a Record> for Line<'a> {
     fn from(record: &'a Record) -> Self {
         match record {
@@ -385,6 +423,7 @@ impl<'a> From<&'a Record> for Line<'a> {
                 read: mark_line(marks.read),
                 badge: marks.badge.0,
             }),
+            Record::Media(media) => Self::Media(media_line(media)),
         }
     }
 }
@@ -458,6 +497,7 @@ impl Line<'_> {
                 conversation: conversation(&line.conversation)?,
                 marks: Marks { delivered: mark(&line.delivered)?, read: mark(&line.read)?, badge: Pos(line.badge) },
             },
+            Self::Media(line) => Record::Media(media(&line)?),
         }))
     }
 }
@@ -517,6 +557,44 @@ fn login(line: &LoginLine<'_>) -> Result<Versioned<Login>, Invalid> {
         expires_at: Timestamp(line.expires_at),
         ended_at: line.ended_at.map(Timestamp),
     };
+    Ok(Versioned { version: line.version, row })
+}
+
+fn media_line(media: &Versioned<Media>) -> MediaLine<'_> {
+    let Media { attachment, owner, purpose, erased_at } = &media.row;
+    MediaLine {
+        id: attachment.id.to_string().into(),
+        owner: owner.get(),
+        purpose: match purpose {
+            Purpose::Attachment => PurposeName::Attachment,
+            Purpose::Picture => PurposeName::Picture,
+        },
+        name: Cow::Borrowed(&attachment.name),
+        kind: attachment.kind.media_type().into(),
+        bytes: attachment.bytes,
+        pixels: attachment.pixels,
+        uploaded_at: attachment.uploaded_at.0,
+        expires_at: attachment.expires_at.map(|at| at.0),
+        erased_at: erased_at.map(|at| at.0),
+        version: media.version,
+    }
+}
+
+fn media(line: &MediaLine<'_>) -> Result<Versioned<Media>, Invalid> {
+    let attachment = Attachment {
+        id: MediaId(u128::from_be_bytes(hex(&line.id, "id")?)),
+        name: Some(&*line.name).filter(|name| name.len() <= FILE_NAME_BYTES_MAX).ok_or(Invalid("name"))?.into(),
+        kind: MediaKind::of_media_type(&line.kind).ok_or(Invalid("type"))?,
+        bytes: line.bytes,
+        pixels: line.pixels,
+        uploaded_at: Timestamp(line.uploaded_at),
+        expires_at: line.expires_at.map(Timestamp),
+    };
+    let purpose = match line.purpose {
+        PurposeName::Attachment => Purpose::Attachment,
+        PurposeName::Picture => Purpose::Picture,
+    };
+    let row = Media { attachment, owner: user(line.owner)?, purpose, erased_at: line.erased_at.map(Timestamp) };
     Ok(Versioned { version: line.version, row })
 }
 

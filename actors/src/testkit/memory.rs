@@ -13,9 +13,12 @@ use tokio::sync::watch;
 use crate::account::{Account, AccountField, Login, Username};
 use crate::entry::{Batch, Entry, GroupRow, Head, Membership, Projection, Row};
 use crate::id::{Bucket, ConversationId, Epoch, GroupId, LogId, LoginId, Pos, Segment, Seq, UserId};
+use crate::media::{Media, MediaId};
 use crate::store::{
-    AccountKey, AccountStore, Answer, AppendError, Block, LogStore, Marks, MemberStore, PutError, Sequence, Store, StoreError, Versioned,
+    AccountKey, AccountStore, Answer, AppendError, Block, LogStore, Marks, MediaStore, MemberStore, PutError, Sequence, Store, StoreError,
+    Versioned,
 };
+use crate::time::Timestamp;
 
 /// The calls that a fault can hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,7 +37,7 @@ pub enum Call {
     Bind,
     /// [`MemberStore::raise`].
     Raise,
-    /// [`AccountStore::put_account`] and [`AccountStore::put_login`].
+    /// [`AccountStore::put_account`], [`AccountStore::put_login`] and [`MediaStore::put_media`].
     Put,
 }
 
@@ -73,6 +76,7 @@ pub(super) struct Rows {
     pub(super) usernames: BTreeMap<Username, UserId>,
     pub(super) emails: BTreeMap<String, UserId>,
     pub(super) logins: BTreeMap<LoginId, Versioned<Login>>,
+    pub(super) media: BTreeMap<MediaId, Versioned<Media>>,
 }
 
 #[derive(Default)]
@@ -273,6 +277,22 @@ impl Rows {
         self.logins.insert(login.id, Versioned { version: version + 1, row: login });
         Ok(())
     }
+
+    fn put_media(&mut self, media: Media, version: u64) -> Result<(), PutError> {
+        let id = media.attachment.id;
+        if self.media.get(&id).map_or(0, |row| row.version) != version {
+            return Err(PutError::Changed);
+        }
+        self.media.insert(id, Versioned { version: version + 1, row: media });
+        Ok(())
+    }
+
+    fn media_due(&self, now: Timestamp, limit: usize) -> Vec<MediaId> {
+        let due = self.media.values().filter_map(|row| Some((row.row.due_at()?, row.row.attachment.id)));
+        let mut due: Vec<_> = due.filter(|(at, _)| *at <= now).collect();
+        due.sort_unstable();
+        due.into_iter().map(|(_, id)| id).take(limit).collect()
+    }
 }
 
 /// Writes a projected row unless a newer one stands there.
@@ -401,6 +421,28 @@ impl AccountStore for MemoryStore {
     fn put_login(&self, login: Login, version: u64) -> Answer<'_, (), PutError> {
         let unknown = PutError::Store(StoreError::Unknown(planned()));
         Box::pin(async move { self.write(Call::Put, unknown, |rows| rows.put_login(login, version)) })
+    }
+}
+
+impl MediaStore for MemoryStore {
+    fn media(&self, id: MediaId) -> Answer<'_, Option<Versioned<Media>>> {
+        Box::pin(async move { Ok(self.rows().media.get(&id).cloned()) })
+    }
+
+    fn put_media(&self, media: Media, version: u64) -> Answer<'_, (), PutError> {
+        let unknown = PutError::Store(StoreError::Unknown(planned()));
+        Box::pin(async move { self.write(Call::Put, unknown, |rows| rows.put_media(media, version)) })
+    }
+
+    fn media_used(&self, user: UserId) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let rows = self.rows();
+            Ok(rows.media.values().filter(|row| row.row.owner == user).map(|row| row.row.counted_bytes()).sum())
+        })
+    }
+
+    fn media_due(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<MediaId>> {
+        Box::pin(async move { Ok(self.rows().media_due(now, limit)) })
     }
 }
 

@@ -42,6 +42,7 @@ impl Rows {
             conversation: *conversation,
             marks: *marks,
         }));
+        all.extend(self.media.values().cloned().map(Record::Media));
         all
     }
 
@@ -70,6 +71,7 @@ impl Rows {
                 self.listed.insert((user, conversation), (version, listed));
             }
             Record::Marks { user, conversation, marks } => drop(self.marks.insert((user, conversation), marks)),
+            Record::Media(media) => drop(self.media.insert(media.row.attachment.id, media)),
         }
         Ok(())
     }

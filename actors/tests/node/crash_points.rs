@@ -17,8 +17,9 @@ use actors::id::{Bucket, ConversationId, Epoch, GroupId, LogId, LoginId, Segment
 use actors::limits::{Limit, Limits};
 use actors::node::Node;
 use actors::rejected::Rejected;
+use actors::media::{Media, MediaId};
 use actors::store::{
-    AccountKey, AccountStore, Answer, AppendError, Block, LogStore, Marks, MemberStore, PutError, Sequence, Store, Versioned,
+    AccountKey, AccountStore, Answer, AppendError, Block, LogStore, Marks, MediaStore, MemberStore, PutError, Sequence, Store, Versioned,
 };
 use actors::testkit::clock::ManualClock;
 use actors::time::Timestamp;
@@ -153,6 +154,21 @@ impl AccountStore for Mortal {
     }
     fn put_login(&self, login: Login, version: u64) -> Answer<'_, (), PutError> {
         self.write(self.inner.put_login(login, version))
+    }
+}
+
+impl MediaStore for Mortal {
+    fn media(&self, id: MediaId) -> Answer<'_, Option<Versioned<Media>>> {
+        self.read(self.inner.media(id))
+    }
+    fn put_media(&self, media: Media, version: u64) -> Answer<'_, (), PutError> {
+        self.write(self.inner.put_media(media, version))
+    }
+    fn media_used(&self, user: UserId) -> Answer<'_, u64> {
+        self.read(self.inner.media_used(user))
+    }
+    fn media_due(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<MediaId>> {
+        self.read(self.inner.media_due(now, limit))
     }
 }
 

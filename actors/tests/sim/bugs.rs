@@ -8,10 +8,12 @@ use actors::account::{Account, Login};
 use actors::entry::{Batch, Entry, GroupRow, Head, Membership};
 use actors::id::{BatchId, Bucket, ConversationId, Epoch, GroupId, LogId, LoginId, MessageId, Pos, Segment, Seq, UserId};
 use actors::planted::Plant;
+use actors::media::{Media, MediaId};
 use actors::store::{
-    AccountKey, AccountStore, Answer, AppendError, Block, LogStore, Marks, MemberStore, PutError, Sequence, Store, Versioned,
+    AccountKey, AccountStore, Answer, AppendError, Block, LogStore, Marks, MediaStore, MemberStore, PutError, Sequence, Store, Versioned,
 };
 use actors::testkit::memory::MemoryStore;
+use actors::time::Timestamp;
 
 use crate::faults::detach;
 
@@ -206,6 +208,21 @@ impl AccountStore for LyingStore {
     }
     fn put_login(&self, login: Login, version: u64) -> Answer<'_, (), PutError> {
         self.inner.put_login(login, version)
+    }
+}
+
+impl MediaStore for LyingStore {
+    fn media(&self, id: MediaId) -> Answer<'_, Option<Versioned<Media>>> {
+        self.inner.media(id)
+    }
+    fn put_media(&self, media: Media, version: u64) -> Answer<'_, (), PutError> {
+        self.inner.put_media(media, version)
+    }
+    fn media_used(&self, user: UserId) -> Answer<'_, u64> {
+        self.inner.media_used(user)
+    }
+    fn media_due(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<MediaId>> {
+        self.inner.media_due(now, limit)
     }
 }
 

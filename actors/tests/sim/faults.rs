@@ -12,9 +12,11 @@ use std::time::Duration;
 use actors::account::{Account, Login};
 use actors::entry::{Batch, Entry, GroupRow, Head, Membership};
 use actors::id::{Bucket, ConversationId, Epoch, GroupId, LogId, LoginId, Segment, Seq, UserId};
+use actors::media::{Media, MediaId};
 use actors::store::{
-    AccountKey, AccountStore, Answer, AppendError, Block, LogStore, Marks, MemberStore, PutError, Sequence, Store, StoreError, Versioned,
+    AccountKey, AccountStore, Answer, AppendError, Block, LogStore, Marks, MediaStore, MemberStore, PutError, Sequence, Store, StoreError, Versioned,
 };
+use actors::time::Timestamp;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{sleep, timeout};
 
@@ -293,6 +295,25 @@ impl AccountStore for FaultyStore {
     fn put_login(&self, login: Login, version: u64) -> Answer<'_, (), PutError> {
         let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.put_login(login, version).await }) };
         Box::pin(self.call(("put_login", true), PutError::Store(unknown()), work))
+    }
+}
+
+impl MediaStore for FaultyStore {
+    fn media(&self, id: MediaId) -> Answer<'_, Option<Versioned<Media>>> {
+        Box::pin(self.call(("media", false), unavailable(), move |store| Box::pin(async move { store.media(id).await })))
+    }
+
+    fn put_media(&self, media: Media, version: u64) -> Answer<'_, (), PutError> {
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.put_media(media, version).await }) };
+        Box::pin(self.call(("put_media", true), PutError::Store(unknown()), work))
+    }
+
+    fn media_used(&self, user: UserId) -> Answer<'_, u64> {
+        Box::pin(self.call(("media_used", false), unavailable(), move |store| Box::pin(async move { store.media_used(user).await })))
+    }
+
+    fn media_due(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<MediaId>> {
+        Box::pin(self.call(("media_due", false), unavailable(), move |store| Box::pin(async move { store.media_due(now, limit).await })))
     }
 }
 

@@ -11,6 +11,7 @@ use actors::account::{Account, Login};
 use actors::archive::{Archive, Record, Section, Snapshot};
 use actors::entry::{Entry, GroupRow, Head, Membership};
 use actors::id::{Bucket, GroupId, LogId, Pos, Segment, UserId};
+use actors::media::Media;
 use actors::store::{Answer, Marks, StoreError, Versioned};
 use fjall::{Iter, Readable, Slice};
 use tokio::sync::oneshot;
@@ -51,6 +52,8 @@ pub(super) fn archived(kind: Kind) -> Archived {
         Kind::Account => Archived::In(Section::Accounts),
         Kind::Username | Kind::Email => Archived::With(Section::Accounts),
         Kind::Login => Archived::In(Section::Logins),
+        Kind::Media => Archived::In(Section::Media),
+        Kind::MediaUsed | Kind::MediaDue => Archived::With(Section::Media),
     }
 }
 
@@ -66,14 +69,22 @@ pub(super) fn rows(folder: &Folder, at: &fjall::Snapshot, kind: Kind) -> Iter {
     }
 }
 
-/// Rows under keys that this program does not know.
+/// Rows under keys that this program does not know: those between the tags that it knows.
 pub(super) fn strangers(folder: &Folder, at: &fjall::Snapshot) -> impl Iterator<Item = fjall::Result<RawRow>> + use<> {
-    let known = |kind: &Kind| kind.tag();
-    let (first, last) = (Kind::ALL.iter().filter_map(known).min().unwrap_or(0), Kind::ALL.iter().filter_map(known).max().unwrap_or(0));
+    let mut tags: Vec<_> = Kind::ALL.into_iter().filter_map(Kind::tag).collect();
+    tags.sort_unstable();
     let keyspace = folder.keyspace(Space::Rows);
-    let below = at.range(keyspace, ..vec![first]);
-    let above = at.range(keyspace, vec![last + 1]..);
-    below.chain(above).map(fjall::Guard::into_inner)
+    let last = tags.last().map_or(0, |last| last + 1);
+    let mut unknown = vec![at.range(keyspace, vec![last]..)];
+    let mut from = 0;
+    for tag in tags {
+        if tag > from {
+            unknown.push(at.range(keyspace, vec![from]..vec![tag]));
+        }
+        from = tag + 1;
+    }
+    unknown.push(at.range(keyspace, ..vec![0]));
+    unknown.into_iter().flatten().map(fjall::Guard::into_inner)
 }
 
 /// The record that a row is; `None` for a row that is none.
@@ -81,6 +92,7 @@ pub(super) fn record(kind: Kind, key: &[u8], value: &[u8]) -> Result<Option<Reco
     let wrong = Damage::Value("key");
     Ok(Some(match kind {
         Kind::Format | Kind::Start | Kind::Commits | Kind::Username | Kind::Email => return Ok(None),
+        Kind::MediaUsed | Kind::MediaDue => return Ok(None),
         Kind::Entry => {
             let (log, _) = keys::entry_of(key).ok_or(wrong)?;
             Record::Entry { log, entry: Box::new(Entry::unseal(key, value)?) }
@@ -128,6 +140,13 @@ pub(super) fn record(kind: Kind, key: &[u8], value: &[u8]) -> Result<Option<Reco
                 return Err(Damage::Value("id"));
             }
             Record::Login(login)
+        }
+        Kind::Media => {
+            let media = Versioned::<Media>::unseal(key, value)?;
+            if keys::media_of(key) != Some(media.row.attachment.id) {
+                return Err(Damage::Value("id"));
+            }
+            Record::Media(media)
         }
     }))
 }
@@ -319,6 +338,7 @@ impl Group<'_> {
                 self.set(Key::Listed(user, conversation), &Projected { version, row: listed });
             }
             Record::Marks { user, conversation, marks } => self.set(Key::Marks(user, conversation), &marks),
+            Record::Media(media) => self.set_media(&media)?,
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use actors::account::{Account, AccountField, Login};
 use actors::archive::Record;
 use actors::entry::{Batch, Head, Row};
 use actors::id::{Bucket, ConversationId, Epoch, LogId, Pos, Segment, Seq, UserId};
+use actors::media::Media;
 use actors::store::{AppendError, Block, Marks, PutError, Sequence, StoreError, Versioned};
 use tokio::sync::oneshot::Sender;
 
@@ -24,6 +25,7 @@ pub(super) enum Request {
     Bind(Segment, (LogId, Bucket), Sender<Result<(), StoreError>>),
     PutAccount(Box<Account>, u64, Sender<Result<(), PutError>>),
     PutLogin(Box<Login>, u64, Sender<Result<(), PutError>>),
+    PutMedia(Box<Media>, u64, Sender<Result<(), PutError>>),
     /// Records of an archive.
     Admit(Vec<Record>, Sender<Result<(), StoreError>>),
     /// Nothing comes after this; answered when all before it is durable and the writer is done.
@@ -37,7 +39,7 @@ impl Request {
             Self::Append(append, _) => (append.entries.len(), append.bytes),
             Self::Raise(_, marks, _) => (marks.len(), marks.len() * 128),
             Self::Draw(..) | Self::Bind(..) | Self::PutLogin(..) => (1, 128),
-            Self::PutAccount(..) => (3, 512),
+            Self::PutAccount(..) | Self::PutMedia(..) => (3, 512),
             Self::Admit(records, _) => (records.len(), records.iter().map(Record::bytes).sum()),
             Self::Close(_) => (0, 0),
         }
@@ -160,6 +162,10 @@ impl<'a> Group<'a> {
             }
             Request::PutLogin(login, version, answer) => {
                 let result = self.put_login(*login, version);
+                self.later(answer, result);
+            }
+            Request::PutMedia(media, version, answer) => {
+                let result = self.put_media(*media, version);
                 self.later(answer, result);
             }
             Request::Admit(records, answer) => {
@@ -310,6 +316,32 @@ impl<'a> Group<'a> {
             return Err(PutError::Changed);
         }
         self.set(key, &Versioned { version: version + 1, row: login });
+        Ok(())
+    }
+
+    fn put_media(&mut self, media: Media, version: u64) -> Result<(), PutError> {
+        let before = self.get::<Versioned<Media>>(Key::Media(media.attachment.id))?;
+        if before.map_or(0, |row| row.version) != version {
+            return Err(PutError::Changed);
+        }
+        self.set_media(&Versioned { version: version + 1, row: media })?;
+        Ok(())
+    }
+
+    /// What is known of a file, in place of what was known, with the rows that follow from it.
+    pub(super) fn set_media(&mut self, media: &Versioned<Media>) -> Result<(), StoreError> {
+        let (id, row) = (media.row.attachment.id, &media.row);
+        let before = self.get::<Versioned<Media>>(Key::Media(id))?.map(|before| before.row);
+        if let Some(at) = before.as_ref().and_then(Media::due_at) {
+            self.set_bytes(Space::Rows, Key::MediaDue(at, id).bytes(), None);
+        }
+        if let Some(at) = row.due_at() {
+            self.set(Key::MediaDue(at, id), &media.version);
+        }
+        let used = Key::MediaUsed(row.owner);
+        let others = self.get::<u64>(used)?.unwrap_or(0).saturating_sub(before.as_ref().map_or(0, Media::counted_bytes));
+        self.set(used, &others.saturating_add(row.counted_bytes()));
+        self.set(Key::Media(id), media);
         Ok(())
     }
 

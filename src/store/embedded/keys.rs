@@ -7,7 +7,9 @@
 
 use actors::account::{Email, Username};
 use actors::id::{ConversationId, GroupId, LogId, LoginId, Pair, Segment, Seq, UserId};
+use actors::media::MediaId;
 use actors::store::Sequence;
+use actors::time::Timestamp;
 
 /// The keyspaces. Each is written often; a keyspace that is not would pin journals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,6 +71,12 @@ pub(super) enum Key<'a> {
     Email(&'a Email),
     /// A login.
     Login(LoginId),
+    /// What is known of a file.
+    Media(MediaId),
+    /// The bytes of a user's files.
+    MediaUsed(UserId),
+    /// A file that falls due.
+    MediaDue(Timestamp, MediaId),
 }
 
 /// The kinds of key. Whoever has to think about each of them matches on this.
@@ -90,11 +98,14 @@ pub(super) enum Kind {
     Username,
     Email,
     Login,
+    Media,
+    MediaUsed,
+    MediaDue,
 }
 
 impl Kind {
     /// All of them.
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::Entry,
         Self::Head,
         Self::Format,
@@ -111,6 +122,9 @@ impl Kind {
         Self::Username,
         Self::Email,
         Self::Login,
+        Self::Media,
+        Self::MediaUsed,
+        Self::MediaDue,
     ];
 
     /// The keyspace that its keys lie in.
@@ -121,6 +135,7 @@ impl Kind {
             Self::Format | Self::Start | Self::Commits | Self::Sequence | Self::Segment => Space::Rows,
             Self::Group | Self::Member | Self::Own | Self::Marks | Self::Listed => Space::Rows,
             Self::Account | Self::Username | Self::Email | Self::Login => Space::Rows,
+            Self::Media | Self::MediaUsed | Self::MediaDue => Space::Rows,
         }
     }
 
@@ -142,6 +157,9 @@ impl Kind {
             Self::Username => Some(USERNAME),
             Self::Email => Some(EMAIL),
             Self::Login => Some(LOGIN),
+            Self::Media => Some(MEDIA),
+            Self::MediaUsed => Some(MEDIA_USED),
+            Self::MediaDue => Some(MEDIA_DUE),
         }
     }
 }
@@ -160,6 +178,9 @@ const ACCOUNT: u8 = 11;
 const USERNAME: u8 = 12;
 const EMAIL: u8 = 13;
 const LOGIN: u8 = 14;
+const MEDIA: u8 = 30;
+const MEDIA_USED: u8 = 31;
+const MEDIA_DUE: u8 = 32;
 
 const PRINCIPALS: u8 = 1;
 const SEGMENTS: u8 = 2;
@@ -188,6 +209,9 @@ impl Key<'_> {
             Self::Username(_) => Kind::Username,
             Self::Email(_) => Kind::Email,
             Self::Login(_) => Kind::Login,
+            Self::Media(_) => Kind::Media,
+            Self::MediaUsed(_) => Kind::MediaUsed,
+            Self::MediaDue(..) => Kind::MediaDue,
         }
     }
 
@@ -222,9 +246,41 @@ impl Key<'_> {
                 out.push(LOGIN);
                 out.extend(login.0.to_be_bytes());
             }
+            Self::Media(id) => {
+                out.push(MEDIA);
+                out.extend(id.0.to_be_bytes());
+            }
+            Self::MediaUsed(user) => tagged(&mut out, MEDIA_USED, &[user.get()]),
+            Self::MediaDue(at, id) => {
+                out.extend(due_until(*at));
+                out.extend(id.0.to_be_bytes());
+            }
         }
         out
     }
+}
+
+/// What the keys of files that fall due at this moment begin with: the order of the bytes is that of time.
+pub(super) fn due_until(at: Timestamp) -> Vec<u8> {
+    let mut out = vec![MEDIA_DUE];
+    out.extend((at.0 ^ i64::MIN).to_be_bytes());
+    out
+}
+
+/// What the keys of all files that fall due begin with.
+pub(super) fn due_prefix() -> [u8; 1] {
+    [MEDIA_DUE]
+}
+
+/// The moment and the file of the key of one that falls due.
+pub(super) fn due_of(key: &[u8]) -> Option<(Timestamp, MediaId)> {
+    let (at, id) = key.strip_prefix(&[MEDIA_DUE])?.split_first_chunk()?;
+    Some((Timestamp(i64::from_be_bytes(*at) ^ i64::MIN), MediaId(u128::from_be_bytes(id.try_into().ok()?))))
+}
+
+/// The id of a file's key.
+pub(super) fn media_of(key: &[u8]) -> Option<MediaId> {
+    Some(MediaId(u128::from_be_bytes(key.get(1..)?.try_into().ok()?)))
 }
 
 /// What all keys of members of a group begin with.
@@ -430,6 +486,8 @@ mod tests {
             prop_assert!(seq_of(&bytes).is_none() || bytes.len() >= 4);
             prop_assert!(member_of(&bytes).is_none() || bytes.len() >= 5);
             prop_assert!(conversation_of(&bytes).is_none() || bytes.len() >= 6);
+            prop_assert!(due_of(&bytes).is_none() || bytes.len() == 25);
+            prop_assert!(media_of(&bytes).is_none() || bytes.len() == 17);
         }
     }
 
@@ -451,7 +509,10 @@ mod tests {
             Kind::Account => Kind::Username,
             Kind::Username => Kind::Email,
             Kind::Email => Kind::Login,
-            Kind::Login => return None,
+            Kind::Login => Kind::Media,
+            Kind::Media => Kind::MediaUsed,
+            Kind::MediaUsed => Kind::MediaDue,
+            Kind::MediaDue => return None,
         })
     }
 
@@ -462,7 +523,7 @@ mod tests {
         let mut tags: Vec<_> = Kind::ALL.into_iter().filter_map(Kind::tag).collect();
         assert_eq!(tags.len(), Kind::ALL.into_iter().filter(|kind| kind.space() == Space::Rows).count());
         tags.dedup();
-        assert_eq!(tags, (1..=LOGIN).collect::<Vec<_>>());
+        assert_eq!(tags, (1..=LOGIN).chain(MEDIA..=MEDIA_DUE).collect::<Vec<_>>());
     }
 
     #[test]
@@ -479,5 +540,11 @@ mod tests {
         assert_eq!(Key::Username(&Username::new("Ann").expect("valid")).bytes(), b"\x0cAnn");
         assert_eq!(Key::Email(&Email::new("A@b.C").expect("valid")).bytes(), b"\x0da@b.c");
         assert_eq!(Key::Login(LoginId(1)).bytes().len(), 17);
+        assert_eq!(Key::Media(MediaId(1)).bytes(), [&[30][..], &1_u128.to_be_bytes()].concat());
+        assert_eq!(Key::MediaUsed(user).bytes(), [31, 2, 1, 2]);
+        let due = Key::MediaDue(Timestamp(1), MediaId(2)).bytes();
+        assert_eq!(due, [&[32, 128, 0, 0, 0, 0, 0, 0, 1][..], &2_u128.to_be_bytes()].concat());
+        assert_eq!(due_of(&due), Some((Timestamp(1), MediaId(2))));
+        assert!(Key::MediaDue(Timestamp(-1), MediaId(u128::MAX)).bytes() < Key::MediaDue(Timestamp(0), MediaId(0)).bytes());
     }
 }

@@ -6,7 +6,9 @@
 use actors::account::{Account, Login};
 use actors::entry::{Entry, GroupRow, Head, Membership};
 use actors::id::{BUCKET_SEQS, ConversationId, GroupId, LogId, LoginId, Pos, Seq, UserId};
+use actors::media::{Media, MediaId};
 use actors::store::{AccountKey, Marks, StoreError, Versioned};
+use actors::time::Timestamp;
 use fjall::{Readable, Slice, Snapshot};
 
 use super::keys::{self, Key, Space};
@@ -206,4 +208,24 @@ pub(super) fn accounts(shared: &Shared, ids: &[UserId]) -> Result<Vec<Option<Acc
 
 pub(super) fn login(shared: &Shared, id: LoginId) -> Result<Option<Versioned<Login>>, StoreError> {
     row(shared, Key::Login(id))
+}
+
+pub(super) fn media(shared: &Shared, id: MediaId) -> Result<Option<Versioned<Media>>, StoreError> {
+    row(shared, Key::Media(id))
+}
+
+pub(super) fn media_used(shared: &Shared, user: UserId) -> Result<u64, StoreError> {
+    row(shared, Key::MediaUsed(user)).map(Option::unwrap_or_default)
+}
+
+pub(super) fn media_due(shared: &Shared, now: Timestamp, limit: usize) -> Result<Vec<MediaId>, StoreError> {
+    let mut found = Vec::new();
+    if limit == 0 {
+        return Ok(found);
+    }
+    scan(shared, &keys::due_prefix(), &keys::due_prefix(), |key, _version: u64| {
+        found.extend(keys::due_of(key).filter(|(at, _)| *at <= now).map(|(_, id)| id));
+        found.len() < limit && keys::due_of(key).is_none_or(|(at, _)| at <= now)
+    })?;
+    Ok(found)
 }

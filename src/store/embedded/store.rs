@@ -13,9 +13,12 @@ use actors::account::{Account, Login};
 use actors::entry::{Batch, Entry, GroupRow, Head, Membership};
 use actors::id::{Bucket, ConversationId, Epoch, GroupId, LogId, LoginId, Segment, Seq, UserId};
 use actors::limits::{Limit, Limits};
+use actors::media::{Media, MediaId};
 use actors::store::{
-    AccountKey, AccountStore, Answer, AppendError, Block, LogStore, Marks, MemberStore, PutError, Sequence, Store, StoreError, Versioned,
+    AccountKey, AccountStore, Answer, AppendError, Block, LogStore, Marks, MediaStore, MemberStore, PutError, Sequence, Store, StoreError,
+    Versioned,
 };
+use actors::time::Timestamp;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::folder::{Folder, MEMTABLE_BYTES};
@@ -433,6 +436,24 @@ impl AccountStore for EmbeddedStore {
 
     fn put_login(&self, login: Login, version: u64) -> Answer<'_, (), PutError> {
         Box::pin(async move { self.ask(|answer| Request::PutLogin(Box::new(login), version, answer)).await? })
+    }
+}
+
+impl MediaStore for EmbeddedStore {
+    fn media(&self, id: MediaId) -> Answer<'_, Option<Versioned<Media>>> {
+        Box::pin(async move { reads::media(&self.shared, id) })
+    }
+
+    fn put_media(&self, media: Media, version: u64) -> Answer<'_, (), PutError> {
+        Box::pin(async move { self.ask(|answer| Request::PutMedia(Box::new(media), version, answer)).await? })
+    }
+
+    fn media_used(&self, user: UserId) -> Answer<'_, u64> {
+        Box::pin(async move { reads::media_used(&self.shared, user) })
+    }
+
+    fn media_due(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<MediaId>> {
+        Box::pin(self.read(limit, move |shared| reads::media_due(shared, now, limit)))
     }
 }
 

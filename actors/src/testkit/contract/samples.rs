@@ -12,6 +12,7 @@ use crate::entry::{Act, Batch, Entry, Head, Projection, Row};
 use crate::id::{
     BUCKET_SEQS, BatchId, ConversationId, Epoch, GroupId, Incarnation, LogId, LoginId, MessageId, Pair, Pos, Segment, Seq, UserId,
 };
+use crate::media::{Attachment, Media, MediaId, MediaKind, Purpose};
 use crate::store::{Answer, Mark, Marks, Store};
 use crate::time::Timestamp;
 
@@ -194,5 +195,23 @@ pub fn login(number: u128) -> Login {
         created_at: Timestamp(1),
         expires_at: Timestamp(i64::MAX),
         ended_at: Some(Timestamp(3)),
+    }
+}
+
+/// What is known of a file of so many bytes; with every field in use if it has an end.
+pub fn media(number: u128, owner: u64, bytes: u64, expires_at: Option<i64>) -> Media {
+    Media {
+        attachment: Attachment {
+            id: MediaId(number),
+            name: "a “photo” 🙂.png".into(),
+            kind: if expires_at.is_some() { MediaKind::Png } else { MediaKind::Other },
+            bytes,
+            pixels: expires_at.map(|_| (640, 480)),
+            uploaded_at: Timestamp(1_767_225_600_000_001),
+            expires_at: expires_at.map(Timestamp),
+        },
+        owner: user(owner),
+        purpose: if expires_at.is_some() { Purpose::Attachment } else { Purpose::Picture },
+        erased_at: None,
     }
 }

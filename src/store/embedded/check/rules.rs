@@ -190,6 +190,17 @@ pub enum Fault {
     /// A login of no account.
     #[error("there is a login of an account that is not there")]
     LoginStray,
+    /// A file that falls due stands at no moment, or at a wrong one.
+    #[error("a file of the user stands at another time than that at which it falls due, or at none")]
+    DueWrong,
+    /// The sum of a user's files is another.
+    #[error("the user's files are said to have {said} bytes and have {found}")]
+    UsedWrong {
+        /// What stands there.
+        said: u64,
+        /// What they have.
+        found: u64,
+    },
     /// Numbers would be given out a second time.
     #[error("the sequence of {} stands at {last}, and number {used} is in use: it would be given out again", name_of_sequence(*.sequence))]
     Sequence {
@@ -223,6 +234,7 @@ impl Fault {
             Self::Mark(_) | Self::MarksStray => "messages are not touched; keep a copy of the folder and report it",
             Self::NotReserved(_) | Self::ReservedAstray(_) => "export the folder and import it into another: names are reserved anew",
             Self::LoginStray => "nobody can use it; it does no harm",
+            Self::DueWrong | Self::UsedWrong { .. } => "export the folder and import it into another: these rows are made anew",
             Self::Sequence { .. } => "export the folder and import it into another: sequences are raised",
             Self::Counts => "keep a copy of the folder and restore it from a backup or an export",
         }
@@ -460,7 +472,7 @@ pub(super) fn made(entry: &Entry, record: &Record) -> bool {
             Act::Vanished { conversation: named } => named == conversation && !*listed,
             Act::Message(_) | Act::Created { .. } | Act::Joined { .. } | Act::Left { .. } => false,
         },
-        Record::Sequence { .. } | Record::Account(_) | Record::Login(_) | Record::Segment { .. } => true,
+        Record::Sequence { .. } | Record::Account(_) | Record::Login(_) | Record::Segment { .. } | Record::Media(_) => true,
         Record::Head { .. } | Record::Entry { .. } | Record::Marks { .. } => true,
     }
 }

@@ -1,7 +1,8 @@
 //! The walk of `parlance check`: every row of a folder that no node uses is read, and the rules are asked about it.
 //!
-//! It writes nothing. What it holds is one log's members and newest keys; rows that belong together are looked up.
+//! It writes nothing. What it holds is one log's members and newest keys, and one number for each user who has files; rows that belong together are looked up.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use actors::account::{Account, AccountField};
 use actors::archive::Record;
 use actors::entry::{Entry, GroupRow, Head, Membership};
 use actors::id::{Bucket, ConversationId, GroupId, LogId, Pos, Seq, UserId};
+use actors::media::Media;
 use actors::store::{Sequence, Versioned};
 use fjall::{Readable, Snapshot};
 
@@ -24,7 +26,7 @@ use crate::store::embedded::records::{Projected, Stored};
 pub fn check(folder: &Path, tell: &mut dyn FnMut(&Problem)) -> Result<Report, OpenError> {
     let offline = Offline::open(folder)?;
     let at = offline.folder().database().snapshot();
-    let mut check = Check { folder: offline.folder(), at, report: Report::default(), tell, principals: 0, segments: 0 };
+    let mut check = Check { folder: offline.folder(), at, report: Report::default(), tell, principals: 0, segments: 0, used: BTreeMap::new() };
     if catch_unwind(AssertUnwindSafe(|| check.all())).is_err() {
         let why = "the database cannot make sense of its files".to_owned();
         check.found(Subject::Folder, Fault::Broken { part: "store", why });
@@ -40,6 +42,8 @@ struct Check<'a> {
     /// The highest numbers in use.
     principals: u64,
     segments: u64,
+    /// The bytes of each user's files.
+    used: BTreeMap<UserId, u64>,
 }
 
 impl Check<'_> {
@@ -56,7 +60,9 @@ impl Check<'_> {
                 Kind::Email => self.names(kind, AccountField::Email),
                 Kind::Format | Kind::Start | Kind::Commits => self.numbers(kind),
                 Kind::Sequence | Kind::Segment | Kind::Group | Kind::Member | Kind::Own => self.records(kind),
-                Kind::Marks | Kind::Listed | Kind::Account | Kind::Login => self.records(kind),
+                Kind::Marks | Kind::Listed | Kind::Account | Kind::Login | Kind::Media => self.records(kind),
+                Kind::MediaUsed => self.used(kind),
+                Kind::MediaDue => self.due(kind),
             }
         }
         self.counts();
@@ -245,6 +251,7 @@ impl Check<'_> {
                 let owner = self.get::<Versioned<Account>>(Key::Account(login.row.user));
                 self.extend(Subject::Account(login.row.user), owner.is_none().then_some(Fault::LoginStray));
             }
+            Record::Media(media) => self.media(&media.row),
         }
     }
 
@@ -255,6 +262,41 @@ impl Check<'_> {
             let reserved = self.get::<UserId>(name) == Some(account.id);
             self.extend(Subject::Account(account.id), (!reserved).then_some(Fault::NotReserved(field)));
         }
+    }
+
+    fn media(&mut self, media: &Media) {
+        self.saw_user(media.owner);
+        let sum = self.used.entry(media.owner).or_default();
+        *sum = sum.saturating_add(media.counted_bytes());
+        let stands = media.due_at().is_none_or(|at| self.get::<u64>(Key::MediaDue(at, media.attachment.id)).is_some());
+        self.extend(Subject::Account(media.owner), (!stands).then_some(Fault::DueWrong));
+    }
+
+    /// The sums of users' files; asked after the files.
+    fn used(&mut self, kind: Kind) {
+        self.each(kind, |check, key, value| {
+            let said = u64::unseal(key, value).map_err(|damage| damage.to_string())?;
+            let user = keys::number_of(key).and_then(|number| UserId::new(number).ok()).ok_or("the key names no user")?;
+            let found = check.used.remove(&user).unwrap_or(0);
+            check.extend(Subject::Account(user), (said != found).then_some(Fault::UsedWrong { said, found }));
+            Ok(())
+        });
+        for (user, found) in std::mem::take(&mut self.used) {
+            self.extend(Subject::Account(user), (found != 0).then_some(Fault::UsedWrong { said: 0, found }));
+        }
+    }
+
+    /// Files that fall due, each at the moment that it has.
+    fn due(&mut self, kind: Kind) {
+        self.each(kind, |check, key, value| {
+            u64::unseal(key, value).map_err(|damage| damage.to_string())?;
+            let (at, id) = keys::due_of(key).ok_or("the key names no file")?;
+            let media = check.get::<Versioned<Media>>(Key::Media(id)).map(|media| media.row);
+            let subject = media.as_ref().map_or(Subject::Folder, |media| Subject::Account(media.owner));
+            let right = media.and_then(|media| media.due_at()) == Some(at);
+            check.extend(subject, (!right).then_some(Fault::DueWrong));
+            Ok(())
+        });
     }
 
     /// A row that no entry has made.
@@ -314,5 +356,8 @@ fn kind_name(kind: Kind) -> &'static str {
         Kind::Username => "usernames",
         Kind::Email => "addresses",
         Kind::Login => "logins",
+        Kind::Media => "files",
+        Kind::MediaUsed => "sums of files",
+        Kind::MediaDue => "files that fall due",
     }
 }

@@ -7,6 +7,7 @@
 //! | `projected` | group, membership, own position, list row: each with the seq that made it | 1 | none |
 //! | `marks` | a member's marks | 1 | none |
 //! | `account` | accounts and logins, each with its version | 1 | none |
+//! | `media` | what is known of a file, with its version | 1 | none |
 //! | `number` | counters, whose a name is, which bucket a segment is of | 1 | none |
 //!
 //! A field may be added (a reader knows its default); any other change is a new version whose record names the old
@@ -19,6 +20,7 @@ mod head;
 mod projected;
 mod marks;
 mod account;
+mod media;
 mod number;
 #[cfg(test)]
 #[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may panic")]
