@@ -21,7 +21,11 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("http_body_util", &["src/edge/", "src/cli/export.rs"]),
     ("axum", &["src/edge/"]),
     ("tokio_tungstenite", &["src/edge/", "bench/"]),
-    ("futures_util", &["src/edge/", "src/cli/", "bench/"]),
+    ("futures_util", &["src/edge/", "src/media/", "src/cli/", "bench/"]),
+    ("multer", &["src/edge/media.rs"]),
+    // the bytes of files, and images
+    ("object_store", &["src/media/depot.rs"]),
+    ("image", &["src/media/darkroom.rs"]),
     ("http", &["src/edge/", "src/protocol/", "src/cli/export.rs"]),
     // one store, one place
     ("fjall", &["src/store/embedded/"]),
@@ -80,6 +84,7 @@ const PARTS: &[Part] = &[
     Part { under: "src/protocol/", siblings: Some(&[]), without: &["tokio", "tracing"], shells: false },
     Part { under: "src/archive/", siblings: Some(&[]), without: &["tokio", "tracing"], shells: false },
     Part { under: "src/store/", siblings: Some(&[]), without: &[], shells: false },
+    Part { under: "src/media/", siblings: Some(&[]), without: &[], shells: false },
     Part { under: "src/auth/", siblings: Some(&[]), without: &[], shells: false },
     Part { under: "src/edge/", siblings: Some(&["protocol", "archive"]), without: &[], shells: true },
     Part { under: "src/app.rs", siblings: None, without: &[], shells: true },

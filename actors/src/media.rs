@@ -56,7 +56,7 @@ pub enum MediaKind {
     Png,
     /// GIF.
     Gif,
-    /// WebP.
+    /// `WebP`.
     Webp,
     /// PDF.
     Pdf,
@@ -66,7 +66,7 @@ pub enum MediaKind {
     Mp3,
     /// Ogg audio or video.
     Ogg,
-    /// WebM video.
+    /// `WebM` video.
     Webm,
     /// WAV audio.
     Wav,
@@ -137,6 +137,9 @@ impl MediaKind {
 /// What a file is called that was given no usable name.
 pub const NAMELESS: &str = "file";
 
+/// The most bytes of an ending that is kept where a name is cut.
+const ENDING_BYTES_MAX: usize = 16;
+
 /// A file's name out of whatever its sender gave (M2): the part behind the last slash or backslash, without control
 /// characters and without those that turn the direction of writing, at most [`FILE_NAME_BYTES_MAX`] bytes, the ending
 /// kept. Data only: nothing is ever stored under it.
@@ -150,7 +153,6 @@ pub fn file_name(given: &str) -> Box<str> {
     if name.len() <= FILE_NAME_BYTES_MAX {
         return name.into();
     }
-    const ENDING_BYTES_MAX: usize = 16;
     let ending = name.rfind('.').map_or("", |at| &name[at..]);
     let ending = if ending.len() <= ENDING_BYTES_MAX { ending } else { "" };
     let mut cut = FILE_NAME_BYTES_MAX - ending.len();

@@ -367,17 +367,7 @@ impl<'a> From<&'a Record> for Line<'a> {
             Record::Segment { segment, log, bucket } => {
                 Self::Segment(SegmentLine { segment: segment.0, log: log_name(*log), bucket: bucket.0 })
             }
-            Record::Head { log, head } => Self::Head(HeadLine {
-                log: log_name(*log),
-                tail: head.tail.get(),
-                count: head.count.0,
-                last_change: head.last_change.get(),
-                epoch: head.epoch.0,
-                last_batch: format!("{:032x}", head.last_batch.0).into(),
-                incarnation: head.incarnation.0,
-                segment: head.segment.0,
-                last_at: head.last_at.0,
-            }),
+            Record::Head { log, head } => Self::Head(head_line(*log, head)),
             Record::Entry { log, entry } => Self::Entry(Box::new(EntryLine {
                 log: log_name(*log),
                 seq: entry.seq.get(),
@@ -558,6 +548,20 @@ fn login(line: &LoginLine<'_>) -> Result<Versioned<Login>, Invalid> {
         ended_at: line.ended_at.map(Timestamp),
     };
     Ok(Versioned { version: line.version, row })
+}
+
+fn head_line(log: LogId, head: &Head) -> HeadLine<'static> {
+    HeadLine {
+        log: log_name(log),
+        tail: head.tail.get(),
+        count: head.count.0,
+        last_change: head.last_change.get(),
+        epoch: head.epoch.0,
+        last_batch: format!("{:032x}", head.last_batch.0).into(),
+        incarnation: head.incarnation.0,
+        segment: head.segment.0,
+        last_at: head.last_at.0,
+    }
 }
 
 fn media_line(media: &Versioned<Media>) -> MediaLine<'_> {

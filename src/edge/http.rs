@@ -29,6 +29,7 @@ use tokio::net::TcpStream;
 use crate::edge::connection::Visitor;
 use crate::edge::doors::Doors;
 use crate::edge::greeting::count_refused;
+use crate::edge::media;
 use crate::edge::upgrade;
 use crate::metrics::Refusal;
 use crate::protocol::error::{Code, WireError};
@@ -101,6 +102,8 @@ fn endpoint(doors: &Arc<Doors>, route: Route) -> MethodRouter {
             Endpoint::SignUp | Endpoint::LogIn | Endpoint::Refresh | Endpoint::LogOut | Endpoint::Me => {
                 account(&doors, route.endpoint, route.needs, request).await
             }
+            Endpoint::Upload => media::upload(&doors, request).await,
+            Endpoint::File | Endpoint::Thumbnail | Endpoint::EraseFile => media::stored(&doors, route.endpoint, request).await,
         };
         answered.unwrap_or_else(|error| refused(&doors, &error))
     })
@@ -152,7 +155,10 @@ async fn account(doors: &Doors, endpoint: Endpoint, needs: Needs, request: Reque
             let identity = identity.ok_or(WireError::new(Code::Unauthenticated))?;
             accounts.me(identity.user).await.map(|account| json(StatusCode::OK, rest::me(&account))).map_err(no_answer)
         }
-        Endpoint::Socket => Err(WireError::new(Code::Internal)), // answered before it comes here
+        // Answered before it comes here.
+        Endpoint::Socket | Endpoint::Upload | Endpoint::File | Endpoint::Thumbnail | Endpoint::EraseFile => {
+            Err(WireError::new(Code::Internal))
+        }
     }
 }
 
@@ -225,7 +231,7 @@ pub fn refused(doors: &Doors, error: &WireError) -> Response {
     response
 }
 
-fn json(status: StatusCode, body: Vec<u8>) -> Response {
+pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Response {
     let mut response = bare(status);
     *response.body_mut() = body.into();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(rest::JSON));

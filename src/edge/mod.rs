@@ -4,7 +4,7 @@
 //! buffer and no second task for one that is idle.
 //!
 //! Read in this order: [`doors`] (what connections share), [`admission`] and [`bucket`] (who may come in, how fast),
-//! [`accept`], [`connection`] (one connection from start to end), [`http`] and [`upgrade`], [`greeting`] (from
+//! [`accept`], [`connection`] (one connection from start to end), [`http`] and [`upgrade`], [`uploads`] and [`media`] (files), [`greeting`] (from
 //! handshake to session), [`websocket`] (the loop) on [`wire`] and [`frame`], [`ending`], [`heartbeat`] (the wheel),
 //! [`drain`], [`ops`], [`export`].
 
@@ -14,6 +14,8 @@ pub mod bucket;
 pub mod accept;
 pub mod connection;
 pub mod http;
+pub mod uploads;
+pub mod media;
 pub mod upgrade;
 pub mod greeting;
 pub mod websocket;

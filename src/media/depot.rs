@@ -269,10 +269,9 @@ fn clear_staged(folder: &Path, beginning: &str) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for path in entries.flatten().map(|entry| entry.path()) {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if name.starts_with(beginning) && name.contains('#') {
-            if let Err(error) = fs::remove_file(&path) {
-                tracing::warn!(%error, "an unfinished file cannot be removed");
-            }
+        let unfinished = name.starts_with(beginning) && name.contains('#');
+        if unfinished && let Err(error) = fs::remove_file(&path) {
+            tracing::warn!(%error, "an unfinished file cannot be removed");
         }
     }
 }
@@ -328,10 +327,10 @@ impl Inflow {
 
     /// They will not all come.
     pub async fn abort(mut self) {
-        if let Some(mut upload) = self.upload.take() {
-            if let Err(error) = upload.abort().await {
-                tracing::warn!(%error, "parts of a file that was not taken in may be left");
-            }
+        if let Some(mut upload) = self.upload.take()
+            && let Err(error) = upload.abort().await
+        {
+            tracing::warn!(%error, "parts of a file that was not taken in may be left");
         }
     }
 }

@@ -542,6 +542,102 @@ pub const REGISTRY: &[Row] = &[
             "Tell the operator the `ref`; the server's log has the same one.",
         ],
     ),
+    row(
+        Code::NoSuchFile,
+        4030,
+        "no_such_file",
+        404,
+        (Never, Edge),
+        [
+            "no such file",
+            "There is no such file, or it is another's: who may not read a file is not told whether it exists.",
+            "Ask for a file of your own, a picture, or a file attached to a message that you may read.",
+        ],
+    ),
+    row(
+        Code::FileGone,
+        4031,
+        "file_gone",
+        410,
+        (Never, Edge),
+        [
+            "the file is gone",
+            "The file expired or was deleted. Its bytes were erased; only what is known of it is kept.",
+            "Ask its sender for it.",
+        ],
+    ),
+    row(
+        Code::FileTooLarge,
+        4032,
+        "file_too_large",
+        413,
+        (Never, Edge),
+        [
+            "the file is too large",
+            "The file has more bytes than the limit `media_bytes`, or announces more. Nothing of it was kept.",
+            "Send a smaller file.",
+        ],
+    ),
+    row(
+        Code::QuotaExceeded,
+        4033,
+        "quota_exceeded",
+        409,
+        (Never, Edge),
+        [
+            "all your files together are too large",
+            "With this file all files of the user that are not erased would have more bytes than the limit `media_quota`. Nothing of it was kept.",
+            "Delete files with `DELETE /v1/media/{id}`, then send it again.",
+        ],
+    ),
+    row(
+        Code::NotAPicture,
+        4034,
+        "not_a_picture",
+        422,
+        (Never, Edge),
+        [
+            "no image that can be read",
+            "A picture must be a JPEG, PNG, GIF or WebP that can be decoded within the limits. Nothing of it was kept.",
+            "Send another image, or send the file as an attachment.",
+        ],
+    ),
+    row(
+        Code::TooManyPixels,
+        4035,
+        "too_many_pixels",
+        422,
+        (Never, Edge),
+        [
+            "the image has too many pixels",
+            "The image declares more pixels than the limit `image_pixels`, and is not decoded. Nothing of it was kept.",
+            "Send a smaller image.",
+        ],
+    ),
+    row(
+        Code::RangeNotSatisfiable,
+        4036,
+        "range_not_satisfiable",
+        416,
+        (Never, Edge),
+        [
+            "the range lies outside the file",
+            "The first byte of the range lies behind the last byte of the file. The header `Content-Range` says how many bytes there are.",
+            "Ask for a range within the file.",
+        ],
+    ),
+    row(
+        Code::StorageFull,
+        7006,
+        "storage_full",
+        507,
+        (After, Edge),
+        [
+            "there is no room for files",
+            "The disk or the bucket that keeps files is full. Nothing of the file was kept.",
+            "Try again later; tell the operator.",
+        ],
+    ),
 ];
 
 /// The thousands of the numbers, and what they are about.

@@ -9,7 +9,7 @@ use http::Method;
 pub struct Route {
     /// The method.
     pub method: Method,
-    /// The path, exactly.
+    /// The path, exactly, but for what stands in braces.
     pub path: &'static str,
     /// What it is.
     pub endpoint: Endpoint,
@@ -32,6 +32,14 @@ pub enum Endpoint {
     Me,
     /// The WebSocket.
     Socket,
+    /// Takes a file in.
+    Upload,
+    /// The bytes of a file.
+    File,
+    /// The small image of an image.
+    Thumbnail,
+    /// Erases a file.
+    EraseFile,
 }
 
 /// What must be presented before the endpoint is asked.
@@ -44,7 +52,7 @@ pub enum Needs {
 }
 
 /// The table.
-pub fn routes() -> [Route; 6] {
+pub fn routes() -> [Route; 10] {
     let route = |method, path, endpoint, needs| Route { method, path, endpoint, needs };
     [
         route(Method::POST, "/v1/accounts", Endpoint::SignUp, Needs::Nothing),
@@ -52,6 +60,10 @@ pub fn routes() -> [Route; 6] {
         route(Method::POST, "/v1/refresh", Endpoint::Refresh, Needs::Nothing),
         route(Method::POST, "/v1/logout", Endpoint::LogOut, Needs::Nothing),
         route(Method::GET, "/v1/me", Endpoint::Me, Needs::Bearer),
+        route(Method::POST, "/v1/media", Endpoint::Upload, Needs::Bearer),
+        route(Method::GET, "/v1/media/{id}", Endpoint::File, Needs::Bearer),
+        route(Method::GET, "/v1/media/{id}/thumbnail", Endpoint::Thumbnail, Needs::Bearer),
+        route(Method::DELETE, "/v1/media/{id}", Endpoint::EraseFile, Needs::Bearer),
         route(Method::GET, "/v1/ws", Endpoint::Socket, Needs::Nothing),
     ]
 }

@@ -32,6 +32,7 @@ mod retry_storm;
 mod actors_die;
 mod folder;
 mod archive;
+mod media;
 mod secrets;
 
 /// How long a condition may take to come true; far beyond what a healthy server needs, even on a loaded machine.
