@@ -125,6 +125,7 @@ pub const FAMILIES: &[Family] = &[
     family("parlance_store_inflight", Form::Gauge, &[], "Calls that wait for the store's writer."),
     family("parlance_store_errors_total", Form::Counter, &["kind"], "Failures of the store."),
     family("parlance_media_stored_total", Form::Counter, &["purpose"], "Files that were taken in."),
+    family("parlance_media_incoming", Form::Gauge, &[], "Files that are coming in, or are being cleared away."),
     family("parlance_media_received_bytes_total", Form::Counter, &[], "Bytes of files that came, those of refused ones included."),
     family("parlance_media_served_bytes_total", Form::Counter, &[], "Bytes of files that were asked for."),
     family("parlance_media_refused_total", Form::Counter, &["reason"], "Files that were not taken in."),
@@ -319,6 +320,8 @@ pub struct EdgeMetrics {
 pub struct MediaMetrics {
     /// Files taken in, in the order of [`PURPOSES`].
     pub stored: [Counter; PURPOSES.len()],
+    /// Files that are coming in.
+    pub incoming: Gauge,
     /// Bytes that came.
     pub received_bytes: Counter,
     /// Bytes that were asked for.
@@ -338,6 +341,7 @@ impl MediaMetrics {
         let [expired, deleted] = of.counters("parlance_media_erased_total", "cause", ["expired", "deleted"]);
         Self {
             stored: of.counters("parlance_media_stored_total", "purpose", PURPOSES),
+            incoming: of.gauge("parlance_media_incoming", &[]),
             received_bytes: of.counter("parlance_media_received_bytes_total", &[]),
             served_bytes: of.counter("parlance_media_served_bytes_total", &[]),
             expired,

@@ -27,7 +27,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 use multer::{Constraints, Field, Multipart, SizeLimit};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::edge::doors::Doors;
@@ -66,7 +66,9 @@ pub async fn upload(doors: &Arc<Doors>, request: Request) -> Result<Response, Wi
     let (parts, body) = request.into_parts();
     let mut inlet = Inlet::new(doors, body);
     let taken = take_in(doors, &parts, &mut inlet).await;
-    if taken.is_err() {
+    // Who waits to be told to go on has sent nothing, and is told so by the first look at the body.
+    let waits = parts.headers.contains_key(header::EXPECT) && !inlet.begun;
+    if taken.is_err() && !waits {
         inlet.discard().await;
     }
     taken.map(|attachment| json(StatusCode::CREATED, media::attachment(&attachment)))
@@ -100,8 +102,14 @@ fn arrival(wish: &Wish, owner: UserId, length: Option<u64>) -> Arrival {
 
 /// The body is the file.
 async fn raw(doors: &Doors, inlet: &mut Inlet, arrival: Arrival) -> Result<Attachment, WireError> {
-    let (pipe, piped) = mpsc::channel(PIECES_WAITING);
+    let (pipe, pieces) = mpsc::channel(PIECES_WAITING);
+    let (asked, begin) = oneshot::channel();
     let pouring = async move {
+        // A body is not touched before it is wanted: its sender may wait to be told to go on.
+        tokio::select! {
+            begun = begin => if begun.is_err() { return },
+            () = pipe.closed() => return,
+        }
         loop {
             let piece = tokio::select! {
                 piece = inlet.next() => piece.transpose(),
@@ -114,7 +122,7 @@ async fn raw(doors: &Doors, inlet: &mut Inlet, arrival: Arrival) -> Result<Attac
             }
         }
     };
-    let (taken, ()) = tokio::join!(doors.library.take_in(arrival, Box::new(Piped(piped))), pouring);
+    let (taken, ()) = tokio::join!(doors.library.take_in(arrival, Box::new(Piped { asked: Some(asked), pieces })), pouring);
     taken.map_err(refusal)
 }
 
@@ -124,13 +132,14 @@ struct Inlet {
     /// The longest between two pieces.
     stall: Duration,
     until: Instant,
+    begun: bool,
     ended: bool,
 }
 
 impl Inlet {
     fn new(doors: &Doors, body: Body) -> Self {
         let until = Instant::now() + doors.limits.time(Limit::UploadDeadline);
-        Self { stream: body.into_data_stream(), stall: doors.limits.time(Limit::BodyDeadline), until, ended: false }
+        Self { stream: body.into_data_stream(), stall: doors.limits.time(Limit::BodyDeadline), until, begun: false, ended: false }
     }
 
     fn patience(&self) -> Instant {
@@ -138,6 +147,7 @@ impl Inlet {
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Broken> {
+        self.begun = true;
         let piece = timeout_at(self.patience(), self.stream.next()).await;
         self.ended = !matches!(piece, Ok(Some(Ok(_))));
         match piece {
@@ -162,11 +172,21 @@ impl Inlet {
 }
 
 /// Pieces on their way to the library.
-struct Piped(mpsc::Receiver<Result<Bytes, Broken>>);
+struct Piped {
+    /// Told when the first is asked for.
+    asked: Option<oneshot::Sender<()>>,
+    pieces: mpsc::Receiver<Result<Bytes, Broken>>,
+}
 
 impl Chunks for Piped {
     fn next(&mut self) -> Answer<'_, Option<Bytes>, Broken> {
-        Box::pin(async move { self.0.recv().await.transpose() })
+        Box::pin(async move {
+            let told = self.asked.take().map(|asked| asked.send(()));
+            if told == Some(Err(())) {
+                return Err(Broken::Off); // whoever pours has gone
+            }
+            self.pieces.recv().await.transpose()
+        })
     }
 }
 
@@ -204,7 +224,7 @@ impl<'a> Form<'a> {
         if let (None, Some(name)) = (&wish.name, file.file_name()) {
             wish.name = Some(actors::media::file_name(name));
         }
-        let (pipe, piped) = mpsc::channel(PIECES_WAITING);
+        let (pipe, pieces) = mpsc::channel(PIECES_WAITING);
         let doors = self.doors;
         let pouring = async move {
             let poured = self.pour(&mut file, &pipe).await;
@@ -220,7 +240,7 @@ impl<'a> Form<'a> {
             }
             poured
         };
-        let (taken, poured) = tokio::join!(doors.library.take_in(arrival(&wish, user, None), Box::new(Piped(piped))), pouring);
+        let (taken, poured) = tokio::join!(doors.library.take_in(arrival(&wish, user, None), Box::new(Piped { asked: None, pieces })), pouring);
         poured?;
         taken.map_err(refusal)
     }
@@ -323,6 +343,7 @@ impl Stream for Metered<'_> {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
+        self.inlet.begun = true;
         let piece = ready!(self.inlet.stream.poll_next_unpin(context));
         self.inlet.ended = !matches!(piece, Some(Ok(_)));
         Poll::Ready(match piece {

@@ -152,6 +152,22 @@ impl Drop for Share {
     }
 }
 
+/// A file that is coming in, counted while it lives.
+struct Incoming(Arc<Metrics>);
+
+impl Incoming {
+    fn one(metrics: &Arc<Metrics>) -> Self {
+        metrics.media.incoming.increment(1.0);
+        Self(Arc::clone(metrics))
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        self.0.media.incoming.decrement(1.0);
+    }
+}
+
 /// What is known of a file when all its bytes are there.
 struct Known {
     kind: MediaKind,
@@ -392,16 +408,22 @@ impl Library for Files {
     fn take_in(&self, arrival: Arrival, bytes: Box<dyn Chunks>) -> Served<'_, Attachment> {
         Box::pin(async move {
             let (held, gone) = oneshot::channel();
-            let (inner, purpose) = (Arc::clone(&self.0), arrival.purpose);
-            let taken = tokio::spawn(async move { inner.take_in(arrival, bytes, gone).await }).await;
+            let inner = Arc::clone(&self.0);
+            let incoming = Incoming::one(&inner.means.metrics);
+            let taken = tokio::spawn(async move {
+                let _incoming = incoming;
+                let picture = usize::from(arrival.purpose == Purpose::Picture);
+                let taken = inner.take_in(arrival, bytes, gone).await;
+                let media = &inner.means.metrics.media;
+                match &taken {
+                    Ok(_) => media.stored[picture].increment(1),
+                    Err(rejected) => counted(*rejected).into_iter().for_each(|refusal| media.refused(refusal)),
+                }
+                taken
+            });
+            let taken = taken.await;
             drop(held); // until here: if this call is dropped before, what came is cleared away
-            let taken = taken.unwrap_or(Err(MediaRejected::Unavailable { after: LATER }));
-            let media = &self.0.means.metrics.media;
-            match &taken {
-                Ok(_) => media.stored[usize::from(purpose == Purpose::Picture)].increment(1),
-                Err(rejected) => counted(*rejected).into_iter().for_each(|refusal| media.refused(refusal)),
-            }
-            taken
+            taken.unwrap_or(Err(MediaRejected::Unavailable { after: LATER }))
         })
     }
 
