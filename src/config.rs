@@ -448,7 +448,9 @@ fn limits(written: &BTreeMap<String, Written>) -> Result<Limits, ConfigError> {
         ));
     }
     if limits.get(Limit::MediaBytes) > limits.get(Limit::MediaQuota) {
-        return Err(ConfigError("limits.media_bytes: is above limits.media_quota, so that no such file could be kept; raise both".to_owned()));
+        return Err(ConfigError(
+            "limits.media_bytes: is above limits.media_quota, so that no such file could be kept; raise both".to_owned(),
+        ));
     }
     Ok(limits)
 }

@@ -444,7 +444,8 @@ pub struct Labels {
 
 const CLOSE_CODES: &[u16] =
     &[1000, 1001, 1002, 1006, 1007, 1009, 4000, 4010, 4011, 4013, 4014, 4200, 4202, 4203, 4204, 4400, 4401, 4402, 4404];
-const STATUSES: &[u16] = &[101, 200, 201, 204, 206, 304, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 416, 422, 426, 429, 431, 500, 503, 507];
+const STATUSES: &[u16] =
+    &[101, 200, 201, 204, 206, 304, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 416, 422, 426, 429, 431, 500, 503, 507];
 const METADATA: Metadata<'static> = Metadata::new("parlance", metrics::Level::INFO, None);
 
 struct Registrar<'a>(&'a PrometheusRecorder);

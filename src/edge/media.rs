@@ -240,7 +240,8 @@ impl<'a> Form<'a> {
             }
             poured
         };
-        let (taken, poured) = tokio::join!(doors.library.take_in(arrival(&wish, user, None), Box::new(Piped { asked: None, pieces })), pouring);
+        let (taken, poured) =
+            tokio::join!(doors.library.take_in(arrival(&wish, user, None), Box::new(Piped { asked: None, pieces })), pouring);
         poured?;
         taken.map_err(refusal)
     }
@@ -371,7 +372,9 @@ async fn identify(doors: &Doors, headers: &HeaderMap) -> Result<Identity, WireEr
 fn refusal(rejected: MediaRejected) -> WireError {
     match rejected {
         MediaRejected::TooLarge { max } => WireError::with(Code::FileTooLarge, format!("larger than {max} bytes")),
-        MediaRejected::QuotaExceeded { max } => WireError::with(Code::QuotaExceeded, format!("all your files together may have {max} bytes")),
+        MediaRejected::QuotaExceeded { max } => {
+            WireError::with(Code::QuotaExceeded, format!("all your files together may have {max} bytes"))
+        }
         MediaRejected::NotAPicture => WireError::new(Code::NotAPicture),
         MediaRejected::TooManyPixels { max } => WireError::with(Code::TooManyPixels, format!("more than {max} pixels")),
         MediaRejected::Broken(Broken::Off) => WireError::with(Code::Malformed, "the body broke off"),
@@ -515,4 +518,3 @@ fn insert(response: &mut Response, name: HeaderName, value: &str) {
     let value = HeaderValue::from_str(value).expect("what stands in these headers is of our own making, or escaped");
     response.headers_mut().insert(name, value);
 }
-

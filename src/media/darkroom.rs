@@ -150,10 +150,8 @@ fn develop(source: impl BufRead + Seek, format: ImageFormat, as_picture: bool, b
     }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let image = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
-    let turned = matches!(
-        orientation,
-        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
-    );
+    let turned =
+        matches!(orientation, Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH);
     let pixels = if turned { (height, width) } else { (width, height) };
     let small = print(&image, SMALL_PIXELS, SMALL_QUALITY, orientation)?;
     let picture = if as_picture { Some(print(&image, PICTURE_PIXELS, PICTURE_QUALITY, orientation)?) } else { None };

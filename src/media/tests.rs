@@ -237,7 +237,10 @@ async fn is_erased(shelf: &Shelf) {
     assert_eq!(shelf.kept().len(), 4);
     let media = shelf.files.find(kept.id).await.expect("known");
     let (kind, small) = shelf.files.thumbnail(&media).await.expect("there");
-    assert_eq!((kind, image::load_from_memory(&small).map(|small| (small.width(), small.height())).ok()), (MediaKind::Jpeg, Some((320, 160))));
+    assert_eq!(
+        (kind, image::load_from_memory(&small).map(|small| (small.width(), small.height())).ok()),
+        (MediaKind::Jpeg, Some((320, 160)))
+    );
     shelf.files.erase(picture.id).await.expect("erased");
     shelf.files.erase(picture.id).await.expect("erased already");
     assert_eq!(shelf.kept().len(), 2);

@@ -63,7 +63,8 @@ impl Wish {
             "expires_in" => {
                 let digits = value.bytes().all(|byte| byte.is_ascii_digit());
                 let seconds = value.parse().ok().filter(|seconds| digits && (1..=LIFE_SECONDS_MAX).contains(seconds));
-                let seconds = seconds.ok_or_else(|| WireError::validation("expires_in", "must be a number of seconds from 1 to 315360000"))?;
+                let seconds =
+                    seconds.ok_or_else(|| WireError::validation("expires_in", "must be a number of seconds from 1 to 315360000"))?;
                 self.life = Some(Duration::from_secs(seconds));
                 Ok(())
             }
@@ -177,7 +178,8 @@ pub enum Wanted {
 
 /// What a header `Range` asks for of so many bytes. Several ranges, other units and what cannot be read ask for all.
 pub fn wanted(header: Option<&str>, length: u64) -> Wanted {
-    let Some((first, last)) = header.and_then(|text| text.trim().strip_prefix("bytes=")).and_then(|range| range.trim().split_once('-')) else {
+    let Some((first, last)) = header.and_then(|text| text.trim().strip_prefix("bytes=")).and_then(|range| range.trim().split_once('-'))
+    else {
         return Wanted::Whole;
     };
     let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u64>().ok()).flatten();
@@ -273,7 +275,9 @@ mod tests {
     fn a_file_is_named_by_its_digits_alone() {
         let digits = "0123456789abcdef0123456789abcdef";
         assert_eq!(file_of(digits).map(|id| id.to_string()), Ok(digits.to_owned()));
-        for wrong in ["", "1", "01234567-89ab-cdef-0123-456789abcdef", "..", "0123456789abcdef0123456789abcdeg", "{0123456789abcdef0123456789abcd}"] {
+        for wrong in
+            ["", "1", "01234567-89ab-cdef-0123-456789abcdef", "..", "0123456789abcdef0123456789abcdeg", "{0123456789abcdef0123456789abcd}"]
+        {
             assert!(file_of(wrong).is_err(), "{wrong}");
         }
     }

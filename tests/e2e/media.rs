@@ -33,6 +33,11 @@ async fn get(server: &Server, person: &Person, path: &str) -> Answer {
     rest::get(path).bearer(&person.access).send(server.clients).await
 }
 
+/// Every byte escaped.
+fn escaped(text: &str) -> String {
+    text.bytes().flat_map(|byte| ["%".to_owned(), format!("{byte:02x}")]).collect()
+}
+
 /// Every file below the server's folder of files.
 fn kept(server: &Server) -> Vec<PathBuf> {
     fn below(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -103,7 +108,10 @@ async fn a_file_comes_back_as_it_was_sent() {
     let bytes: Vec<u8> = (0..1_000_000_u32).map(|n| n.to_le_bytes()[0] ^ n.to_le_bytes()[1]).collect();
     let file = taken(&server, &ada, "?name=holiday%20%F0%9F%8F%96.png&purpose=attachment", &bytes).await;
     assert_eq!(file["id"].as_str().map(str::len), Some(32));
-    assert_eq!((&file["name"], &file["type"], &file["bytes"]), (&"holiday 🏖.png".into(), &"application/octet-stream".into(), &1_000_000.into()));
+    assert_eq!(
+        (&file["name"], &file["type"], &file["bytes"]),
+        (&"holiday 🏖.png".into(), &"application/octet-stream".into(), &1_000_000.into())
+    );
     assert!(file["at"].is_u64() && file.get("width").is_none() && file.get("expires_at").is_none(), "{file}");
     let answer = get(&server, &ada, &path(&file)).await;
     assert_eq!(answer.status, 200);
@@ -132,7 +140,8 @@ async fn a_form_carries_a_file_and_what_is_wished_of_it() {
     let server = options().limit("media_bytes", "4KiB").start().await;
     let ada = server.sign_up("ada").await;
     let field = |name: &str| format!("content-disposition: form-data; name=\"{name}\"");
-    let named = send_form(&server, &ada, "", form(&[(&field("expires_in"), b"3600"), (FILE, b"hello\n--XyZ is not the end\n")])).await.json(201);
+    let named =
+        send_form(&server, &ada, "", form(&[(&field("expires_in"), b"3600"), (FILE, b"hello\n--XyZ is not the end\n")])).await.json(201);
     assert_eq!((&named["name"], &named["type"], &named["bytes"]), (&"notes.txt".into(), &"text/plain".into(), &27.into()));
     assert!(named["expires_at"].as_u64() > named["at"].as_u64());
     assert_eq!(get(&server, &ada, &path(&named)).await.text(), "hello\n--XyZ is not the end\n");
@@ -191,14 +200,17 @@ async fn a_form_has_few_parts() {
 async fn a_part_of_a_file_can_be_asked_for() {
     let server = options().start().await;
     let ada = server.sign_up("ada").await;
-    let bytes: Vec<u8> = (0..100_000_u32).flat_map(|n| n.to_be_bytes()).collect();
+    let bytes: Vec<u8> = (0..100_000_u32).flat_map(u32::to_be_bytes).collect();
     let file = taken(&server, &ada, "", &bytes).await;
     let tag = get(&server, &ada, &path(&file)).await.header("etag").expect("a tag").to_owned();
     let ask = async |headers: &[(&str, &str)], method: &'static str| {
-        let request = headers.iter().fold(rest::raw(method, &path(&file)).bearer(&ada.access), |request, (name, value)| request.header(name, value));
+        let request =
+            headers.iter().fold(rest::raw(method, &path(&file)).bearer(&ada.access), |request, (name, value)| request.header(name, value));
         request.send(server.clients).await
     };
-    for (range, from, to) in [("bytes=0-0", 0, 1), ("bytes=300000-", 300_000, 400_000), ("bytes=-7", 399_993, 400_000), ("bytes=8191-262145", 8_191, 262_146)] {
+    for (range, from, to) in
+        [("bytes=0-0", 0, 1), ("bytes=300000-", 300_000, 400_000), ("bytes=-7", 399_993, 400_000), ("bytes=8191-262145", 8_191, 262_146)]
+    {
         let answer = ask(&[("range", range)], "GET").await;
         assert_eq!(answer.status, 206, "{range}");
         assert_eq!(answer.header("content-range"), Some(format!("bytes {from}-{}/400000", to - 1).as_str()));
@@ -376,7 +388,8 @@ async fn chunked(server: &Server, person: &Person, body: &[u8]) -> Answer {
 }
 
 fn begin(person: &Person, header: &str) -> Vec<u8> {
-    format!("POST /v1/media HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {}\r\n{header}\r\n\r\n", person.access).into_bytes()
+    format!("POST /v1/media HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {}\r\n{header}\r\n\r\n", person.access)
+        .into_bytes()
 }
 
 /// M3, X3: one byte less, as many, and one more.
@@ -458,7 +471,7 @@ async fn nothing_is_left_of_a_file_that_a_crash_cut_off() {
     let whole = taken(&server, &ada, "", &png(20, 20)).await;
     let mut stream = TcpStream::connect(server.clients).await.expect("connected");
     stream.write_all(&begin(&ada, "content-length: 900000")).await.expect("sent");
-    stream.write_all(&[5; 600_000]).await.expect("sent");
+    stream.write_all(&vec![5; 600_000]).await.expect("sent");
     within("a part of it is on the disk", async {
         while kept(&server).len() < 4 {
             tokio::task::yield_now().await;
@@ -539,14 +552,44 @@ async fn a_hostile_name_is_only_a_name() {
     let traversals = ["../", "..\\", "..%2f", "..%252f", "%2e%2e/", "....//", "/", "C:\\", "\\\\host\\share\\", "file:///", "~/", "./././"];
     let ends = ["etc/passwd", "boot.ini", "a\u{0}.png", "x.png\r\nset-cookie: a=b", "\u{202e}gpj.exe", "é\u{301}.txt", "con", "aux.txt"];
     let mut names: Vec<String> = traversals.iter().flat_map(|start| ends.iter().map(move |end| format!("{start}{end}"))).collect();
-    let odd = ["\"", "'", ";", "a\"; filename=\"b.exe", "*", "%", "%00", "%zz", "+", "&", "=", "?", "#", "|", "`id`", "$(id)", "${x}", "<script>", "--", "-rf"];
+    let odd = [
+        "\"",
+        "'",
+        ";",
+        "a\"; filename=\"b.exe",
+        "*",
+        "%",
+        "%00",
+        "%zz",
+        "+",
+        "&",
+        "=",
+        "?",
+        "#",
+        "|",
+        "`id`",
+        "$(id)",
+        "${x}",
+        "<script>",
+        "--",
+        "-rf",
+    ];
     names.extend(odd.iter().flat_map(|odd| [(*odd).to_owned(), format!("{odd}.png"), format!("a{odd}b"), odd.repeat(100)]));
-    names.extend(["🙂".repeat(300), "x".repeat(300), "y".repeat(256), ".".into(), "..".into(), "...".into(), " ".into(), "\u{feff}".into()]);
+    names.extend([
+        "🙂".repeat(300),
+        "x".repeat(300),
+        "y".repeat(256),
+        ".".into(),
+        "..".into(),
+        "...".into(),
+        " ".into(),
+        "\u{feff}".into(),
+    ]);
     names.extend((0..32_u8).map(|code| format!("a{}b", char::from(code))));
     assert!(names.len() >= 200, "{}", names.len());
     let before = kept(&server).len();
     for name in &names {
-        let escaped: String = name.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let escaped = escaped(name);
         let file = taken(&server, &ada, &format!("?name={escaped}"), b"hello").await;
         let given = file["name"].as_str().expect("a name");
         assert!(!given.is_empty() && given.len() <= 255 && !given.contains(['/', '\\']), "{name:?} became {given:?}");
@@ -641,7 +684,7 @@ async fn a_file_is_what_it_holds_and_not_what_it_is_called() {
     let table = mismatches();
     assert!(table.len() >= 40);
     for (name, bytes, kind) in table {
-        let escaped: String = name.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let escaped = escaped(name);
         let file = taken(&server, &ada, &format!("?name={escaped}"), &bytes).await;
         assert_eq!(file["type"], kind, "{name}: {}", bytes.escape_ascii());
         let answer = get(&server, &ada, &path(&file)).await;
@@ -693,7 +736,12 @@ async fn an_image_that_cannot_be_borne_makes_no_thumbnail_and_no_picture() {
     cases.extend([6, 10, 20].map(|end| (gif[..end].to_vec(), "not_a_picture")));
     for (bytes, name) in cases {
         let file = taken(&server, &ada, "", &bytes).await;
-        assert_eq!((&file["type"], file.get("width")), (&"application/octet-stream".into(), None), "{}", bytes[..20.min(bytes.len())].escape_ascii());
+        assert_eq!(
+            (&file["type"], file.get("width")),
+            (&"application/octet-stream".into(), None),
+            "{}",
+            bytes[..20.min(bytes.len())].escape_ascii()
+        );
         assert!(get(&server, &ada, &path(&file)).await.body == bytes);
         get(&server, &ada, &format!("{}/thumbnail", path(&file))).await.problem(404);
         let refused = send(&server, &ada, "?purpose=picture", &bytes).await;
@@ -736,11 +784,11 @@ async fn a_full_disk_is_said_and_leaves_nothing() {
     let shim = tempfile::tempdir().expect("a folder");
     let full = crate::full_disk::failing_writes(&server.data().join("media"), shim.path(), "write:2:28:on");
     let mut server = server.restart_with(full).await;
-    let refused = send(&server, &ada, "", &[3; 900_000]).await;
+    let refused = send(&server, &ada, "", &vec![3; 900_000]).await;
     assert_eq!((refused.problem(507)["name"].as_str(), refused.header("retry-after")), (Some("storage_full"), Some("60")));
     assert_eq!(send(&server, &ada, "", b"x").await.status, 507);
     nothing_is_left(&server, "where there was no room").await;
     assert!(server.terminate().await.success());
     let server = server.restart_with(options()).await;
-    taken(&server, &ada, "", &[3; 900_000]).await;
+    taken(&server, &ada, "", &vec![3; 900_000]).await;
 }

@@ -15,9 +15,9 @@ use actors::entry::{Act, Batch, Entry, GroupRow, Head, Membership, Role};
 use actors::event::Event;
 use actors::id::{Bucket, ConversationId, Epoch, GroupId, LogId, LoginId, Segment, Seq, UserId};
 use actors::limits::{Limit, Limits};
+use actors::media::{Media, MediaId};
 use actors::node::Node;
 use actors::rejected::Rejected;
-use actors::media::{Media, MediaId};
 use actors::store::{
     AccountKey, AccountStore, Answer, AppendError, Block, LogStore, Marks, MediaStore, MemberStore, PutError, Sequence, Store, Versioned,
 };

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use actors::account::{Account, Login};
 use actors::entry::{Batch, Entry, GroupRow, Head, Membership};
 use actors::id::{BatchId, Bucket, ConversationId, Epoch, GroupId, LogId, LoginId, MessageId, Pos, Segment, Seq, UserId};
-use actors::planted::Plant;
 use actors::media::{Media, MediaId};
+use actors::planted::Plant;
 use actors::store::{
     AccountKey, AccountStore, Answer, AppendError, Block, LogStore, Marks, MediaStore, MemberStore, PutError, Sequence, Store, Versioned,
 };

@@ -14,7 +14,8 @@ use actors::entry::{Batch, Entry, GroupRow, Head, Membership};
 use actors::id::{Bucket, ConversationId, Epoch, GroupId, LogId, LoginId, Segment, Seq, UserId};
 use actors::media::{Media, MediaId};
 use actors::store::{
-    AccountKey, AccountStore, Answer, AppendError, Block, LogStore, Marks, MediaStore, MemberStore, PutError, Sequence, Store, StoreError, Versioned,
+    AccountKey, AccountStore, Answer, AppendError, Block, LogStore, Marks, MediaStore, MemberStore, PutError, Sequence, Store, StoreError,
+    Versioned,
 };
 use actors::time::Timestamp;
 use tokio::sync::{Notify, oneshot};

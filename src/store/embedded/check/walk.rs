@@ -26,7 +26,8 @@ use crate::store::embedded::records::{Projected, Stored};
 pub fn check(folder: &Path, tell: &mut dyn FnMut(&Problem)) -> Result<Report, OpenError> {
     let offline = Offline::open(folder)?;
     let at = offline.folder().database().snapshot();
-    let mut check = Check { folder: offline.folder(), at, report: Report::default(), tell, principals: 0, segments: 0, used: BTreeMap::new() };
+    let mut check =
+        Check { folder: offline.folder(), at, report: Report::default(), tell, principals: 0, segments: 0, used: BTreeMap::new() };
     if catch_unwind(AssertUnwindSafe(|| check.all())).is_err() {
         let why = "the database cannot make sense of its files".to_owned();
         check.found(Subject::Folder, Fault::Broken { part: "store", why });

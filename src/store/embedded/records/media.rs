@@ -81,7 +81,8 @@ impl Stored for Versioned<Media> {
             PICTURE => Purpose::Picture,
             0 | 3.. => return Err(Damage::Value("purpose")),
         };
-        let row = Media { attachment, owner: valid(UserId::new(record.owner), "owner")?, purpose, erased_at: record.erased_at.map(Timestamp) };
+        let row =
+            Media { attachment, owner: valid(UserId::new(record.owner), "owner")?, purpose, erased_at: record.erased_at.map(Timestamp) };
         Ok(Self { version: record.version, row })
     }
 }
