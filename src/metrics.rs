@@ -255,7 +255,7 @@ pub enum ImageOutcome {
 
 const IMAGE_OUTCOMES: &[(ImageOutcome, &str)] = &[
     (ImageOutcome::Thumbnail, "thumbnail"),
-    (ImageOutcome::Unreadable, "unreadable"),
+    (ImageOutcome::Unreadable, "undecodable"),
     (ImageOutcome::TooManyPixels, "too_many_pixels"),
     (ImageOutcome::Slow, "slow"),
     (ImageOutcome::Shed, "shed"),

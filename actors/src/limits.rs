@@ -295,7 +295,7 @@ pub const TABLE: &[Row] = &[
     row(Limit::ImagesAtWork, "images_at_work", 2, Unit::Count, ["media", "the next one waits", "parlance_media_images_total"]),
     row(Limit::ImagesWaiting, "images_waiting", 16, Unit::Count, ["media", "an attachment has no thumbnail; a picture is answered 503 with Retry-After", "parlance_media_images_total{outcome=\"shed\"}"]),
     row(Limit::ImagePixels, "image_pixels", 40_000_000, Unit::Count, ["media", "not decoded: an attachment is not shown inline, a picture is refused", "parlance_media_images_total{outcome=\"too_many_pixels\"}"]),
-    row(Limit::ImageMemory, "image_memory", 268_435_456, Unit::Bytes, ["media", "as an image that cannot be decoded", "parlance_media_images_total{outcome=\"unreadable\"}"]),
+    row(Limit::ImageMemory, "image_memory", 268_435_456, Unit::Bytes, ["media", "as an image that cannot be decoded", "parlance_media_images_total{outcome=\"undecodable\"}"]),
     row(Limit::ImageDeadline, "image_deadline", 5_000, Unit::Millis, ["media", "as an image that cannot be decoded", "parlance_media_images_total{outcome=\"slow\"}"]),
     row(Limit::MediaSweep, "media_sweep", 60_000, Unit::Millis, ["media", "the bytes of files that have fallen due are erased; they are not given out from that moment on", "parlance_media_erased_total{cause=\"expired\"}"]),
 ];

@@ -69,15 +69,28 @@ pub enum OpenError {
 #[derive(Debug, thiserror::Error)]
 pub enum DepotError {
     /// There is no room.
-    #[error("there is no room: {0}")]
+    #[error("there is no room: {}", without_ids(.0))]
     Full(object_store::Error),
     /// They are not there.
     #[error("the bytes are not there")]
     Missing,
     /// Anything else that ails what keeps them.
-    #[error("{0}")]
+    #[error("{}", without_ids(.0))]
     Failed(object_store::Error),
 }
+
+/// What was said, without the ids of files in it: an id opens its file, so no log shows it.
+fn without_ids(error: &object_store::Error) -> String {
+    let mut said = String::new();
+    for word in error.to_string().split_inclusive(|c: char| !c.is_ascii_hexdigit()) {
+        let digits = word.trim_end_matches(|c: char| !c.is_ascii_hexdigit());
+        said.push_str(if digits.len() < ID_DIGITS { word } else { word.strip_prefix(digits).unwrap_or_default() });
+    }
+    said
+}
+
+/// An id in text.
+const ID_DIGITS: usize = 32;
 
 impl From<object_store::Error> for DepotError {
     fn from(error: object_store::Error) -> Self {
@@ -330,7 +343,7 @@ impl Inflow {
         if let Some(mut upload) = self.upload.take()
             && let Err(error) = upload.abort().await
         {
-            tracing::warn!(%error, "parts of a file that was not taken in may be left");
+            tracing::warn!(error = %DepotError::from(error), "parts of a file that was not taken in may be left");
         }
     }
 }
@@ -344,10 +357,27 @@ impl Chunks for Outflow {
             match self.0.next().await.transpose() {
                 Ok(bytes) => Ok(bytes),
                 Err(error) => {
-                    tracing::warn!(%error, "a file could not be read to its end");
+                    tracing::warn!(error = %DepotError::from(error), "a file could not be read to its end");
                     Err(Broken::Off)
                 }
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_failure_names_no_file() {
+        let id = MediaId(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
+        let source = format!("PUT http://s3/files/{} was refused: deadbeef", place(id)).into();
+        let failed = DepotError::from(object_store::Error::Generic { store: "S3", source });
+        let said = failed.to_string();
+        assert!(said.contains("http://s3/files/01/ was refused: deadbeef") && !said.contains("89ab"), "{said}");
+        let source = io::Error::from(io::ErrorKind::StorageFull);
+        let full = DepotError::from(object_store::Error::Generic { store: "folder", source: source.into() });
+        assert!(matches!(full, DepotError::Full(_)), "{full}");
     }
 }
