@@ -26,6 +26,8 @@ use crate::auth::passwords::HashCost;
 use crate::config::Config;
 use crate::edge::doors::Doors;
 use crate::edge::{accept, drain, ops};
+use crate::media::depot::Depot;
+use crate::media::library::{Files, Means};
 use crate::metrics::{Labels, Metrics, StoreFigures};
 use crate::protocol::registry::REGISTRY;
 use crate::protocol::request::OPS;
@@ -86,9 +88,10 @@ impl App {
             telemetry: Arc::<Metrics>::clone(&metrics),
             limits,
         };
+        let files = open_files(config, &world, Arc::clone(&metrics)).await?;
         let node = Node::start(world).await.context("the node could not start")?;
         node.erase_deleted(if config.accounts.erase_messages { MessagesOfDeleted::Go } else { MessagesOfDeleted::Stay });
-        let doors = Doors::new(node, Arc::clone(&metrics), &config.edge);
+        let doors = Doors::new(node, Arc::new(files.clone()), Arc::clone(&metrics), &config.edge);
         let clients = accept::listen(config.edge.listen).with_context(|| format!("cannot listen for clients on {}", config.edge.listen))?;
         let operators =
             accept::listen(config.ops.listen).with_context(|| format!("cannot listen for operators on {}", config.ops.listen))?;
@@ -101,6 +104,7 @@ impl App {
         let tasks = vec![
             tokio::spawn(turn_wheel(Arc::clone(&doors))),
             tokio::spawn(upkeep(metrics)),
+            tokio::spawn(files.sweep()),
             tokio::spawn(ops::serve(operators, Arc::clone(&doors), refresh, Arc::<EmbeddedStore>::clone(&store), config.test)),
             tokio::spawn(accept::accept(clients, Arc::clone(&doors))),
         ];
@@ -137,6 +141,26 @@ async fn open_store(config: &Config, metrics: Arc<Metrics>) -> anyhow::Result<Em
     options.observe = Box::new(move |commit| metrics.committed(commit.rows, commit.took));
     let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(options)).await;
     opened.context("opening the store met a mistake of ours")?.with_context(|| cannot_open(&config.node.data))
+}
+
+/// Opens what keeps the bytes of files, and clears away what the last run left half taken in.
+async fn open_files(config: &Config, world: &World, metrics: Arc<Metrics>) -> anyhow::Result<Files> {
+    let depot = Depot::open(&config.media, &config.node.data)?;
+    let files = Files::new(Means {
+        depot,
+        store: Arc::clone(&world.store),
+        clock: Arc::clone(&world.clock),
+        random: Arc::clone(&world.random),
+        limits: Arc::clone(&world.limits),
+        metrics,
+    });
+    match files.clear_leftovers().await {
+        Ok(0) => {}
+        Ok(cleared) => tracing::info!(cleared, "files that were half taken in are cleared away"),
+        // A bucket that cannot be reached now may be later; nothing but room is lost until the next start.
+        Err(error) => tracing::warn!(%error, "what the last run left of files could not be looked for"),
+    }
+    Ok(files)
 }
 
 /// Where the store lies in the data folder.

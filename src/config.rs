@@ -69,6 +69,72 @@ impl ProxyHeader {
     }
 }
 
+/// Where the bytes of files are kept: in a folder, or in a bucket of whatever speaks S3.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MediaConfig {
+    /// The folder; `media` in the data folder unless named.
+    pub folder: Option<PathBuf>,
+    /// The bucket; files are kept there if one is named, and else in the folder.
+    pub bucket: Option<String>,
+    /// The address of what speaks S3; Amazon's if none is named.
+    pub endpoint: Option<String>,
+    /// The region of the bucket.
+    pub region: Option<String>,
+    /// The name of the key.
+    pub access_key: Option<String>,
+    /// The secret of the key.
+    pub secret_key: Option<Hidden>,
+    /// A file that holds the secret of the key, in place of the secret itself.
+    pub secret_key_file: Option<PathBuf>,
+}
+
+/// A setting that is never shown.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Hidden(String);
+
+impl Hidden {
+    /// The setting itself, for whoever must present it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Hidden {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[hidden]")
+    }
+}
+
+impl MediaConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        let wrong = |why: &str| Err(ConfigError(format!("media.{why}")));
+        let of_bucket = self.endpoint.is_some() || self.region.is_some() || self.access_key.is_some();
+        if self.bucket.is_none() && (of_bucket || self.secret_key.is_some() || self.secret_key_file.is_some()) {
+            return wrong("bucket: is missing, and endpoint, region and keys are of a bucket");
+        }
+        if self.bucket.is_none() {
+            return Ok(());
+        }
+        if self.folder.is_some() {
+            return wrong("folder: cannot stand beside media.bucket; files are kept in one of them");
+        }
+        match (&self.secret_key, &self.secret_key_file, &self.access_key) {
+            (Some(_), Some(_), _) => wrong("secret_key_file: cannot stand beside media.secret_key"),
+            (None, None, _) => wrong("secret_key_file: is missing; or set media.secret_key in the environment"),
+            (_, _, None) => wrong("access_key: is missing"),
+            (_, _, Some(_)) => Ok(()),
+        }
+    }
+}
+
 /// Where operators connect.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -129,6 +195,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Hooks for tests.
     pub test: TestConfig,
+    /// Where the bytes of files are kept.
+    pub media: MediaConfig,
     /// Every bound.
     pub limits: Limits,
 }
@@ -221,6 +289,8 @@ struct Sections {
     #[serde(default)]
     test: TestConfig,
     #[serde(default)]
+    media: MediaConfig,
+    #[serde(default)]
     limits: BTreeMap<String, Written>,
 }
 
@@ -246,8 +316,9 @@ impl Config {
         figment = figment.merge(Environment(environment.into_iter().collect())).merge(flagged(flags));
         let sections: Sections = figment.extract().map_err(|error| ConfigError(error.to_string()))?;
         let limits = limits(&sections.limits)?;
-        let Sections { node, edge, ops, accounts, log, test, limits: _ } = sections;
-        Ok(Self { node, edge, ops, accounts, log, test, limits })
+        sections.media.check()?;
+        let Sections { node, edge, ops, accounts, log, test, media, limits: _ } = sections;
+        Ok(Self { node, edge, ops, accounts, log, test, media, limits })
     }
 
     /// What is in force without any file, variable or flag.
@@ -255,7 +326,7 @@ impl Config {
         Self::load(start, None, [], &Flags::default()).expect("the defaults are settings")
     }
 
-    /// As a file that would set the same; there is no secret among the settings.
+    /// As a file that would set the same, but for a secret, which is hidden.
     pub fn print(&self) -> String {
         let quoted = |text: &str| Value::from(text).into_string().map_or_else(String::new, |text| format!("{text:?}"));
         let list = |texts: Vec<String>| format!("[{}]", texts.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", "));
@@ -285,11 +356,31 @@ impl Config {
                 LogFormat::Json => "json",
             })
         ));
+        self.media_lines().into_iter().for_each(&mut line);
         line("\n[limits]".into());
         for row in TABLE {
             line(format!("{} = {}", row.name, in_file(row.unit, self.limits.get(row.limit))));
         }
         text
+    }
+}
+
+impl Config {
+    fn media_lines(&self) -> Vec<String> {
+        let MediaConfig { folder, bucket, endpoint, region, access_key, secret_key, secret_key_file } = &self.media;
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
+        let named = [
+            ("folder", path(folder)),
+            ("bucket", bucket.clone()),
+            ("endpoint", endpoint.clone()),
+            ("region", region.clone()),
+            ("access_key", access_key.clone()),
+            ("secret_key_file", path(secret_key_file)),
+        ];
+        let mut lines = vec!["\n[media]".to_owned()];
+        lines.extend(named.into_iter().filter_map(|(name, value)| value.map(|value| format!("{name} = {value:?}"))));
+        lines.extend(secret_key.as_ref().map(|_| "# secret_key is set and hidden".to_owned()));
+        lines
     }
 }
 
@@ -392,6 +483,11 @@ fn limits(written: &BTreeMap<String, Written>) -> Result<Limits, ConfigError> {
             "limits.body_bytes: is above limits.frame_bytes, so that no such body could arrive; raise both".to_owned(),
         ));
     }
+    if limits.get(Limit::MediaBytes) > limits.get(Limit::MediaQuota) {
+        return Err(ConfigError(
+            "limits.media_bytes: is above limits.media_quota, so that no such file could be kept; raise both".to_owned(),
+        ));
+    }
     Ok(limits)
 }
 
@@ -413,6 +509,7 @@ const MAY_BE_ZERO: &[Limit] = &[
     Limit::CoalesceAudience,
     Limit::DrainSpread,
     Limit::ReadRowsInline,
+    Limit::ImagesWaiting,
 ];
 
 const BYTE_UNITS: &[(&str, u64)] = &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
@@ -538,6 +635,7 @@ mod tests {
             "heartbeat = \"0s\"",
             "requests_in_flight = 0",
             "body_bytes = \"1MiB\"",
+            "media_bytes = \"2GiB\"",
         ] {
             let text = refusal(&format!("[limits]\n{wrong}\n"), &[]);
             assert!(text.contains("limits"), "{wrong}: {text}");
@@ -549,6 +647,30 @@ mod tests {
         let file = "[edge]\ntrusted_addresses = [\"10.0.0.0/8\", \"::1\"]\norigins = [\"https://chat.example\"]\ntrusted_proxies = [\"10.1.2.3\"]\nproxy_header = \"forwarded\"\n[limits]\nidle_sleep = \"90s\"\n";
         let config = load(file, &[], &Flags::default()).expect("good");
         assert_eq!(load(&config.print(), &[], &Flags::default()), Ok(config));
+    }
+
+    #[test]
+    fn files_are_kept_in_a_folder_or_in_a_bucket_and_its_secret_is_hidden() {
+        let file = "[media]\nbucket = \"chat\"\nendpoint = \"http://10.0.0.1:9000\"\nregion = \"here\"\naccess_key = \"k\"\n";
+        let by_file = format!("{file}secret_key_file = \"/run/secrets/s3\"\n");
+        let config = load(&by_file, &[], &Flags::default()).expect("good");
+        assert_eq!(load(&config.print(), &[], &Flags::default()), Ok(config));
+        let config = load(file, &[("PARLANCE_MEDIA__SECRET_KEY", "hush-hush")], &Flags::default()).expect("good");
+        assert_eq!(config.media.secret_key.as_ref().map(Hidden::expose), Some("hush-hush"));
+        assert!(!config.print().contains("hush-hush") && !format!("{config:?}").contains("hush-hush"));
+        let folder = load("[media]\nfolder = \"/srv/files\"\n", &[], &Flags::default()).expect("good");
+        assert_eq!(load(&folder.print(), &[], &Flags::default()), Ok(folder));
+        for (wrong, named) in [
+            (file.to_owned(), "secret_key_file"),
+            (format!("{by_file}folder = \"x\"\n"), "media.folder"),
+            (format!("{by_file}secret_key = \"x\"\n"), "secret_key_file"),
+            ("[media]\nregion = \"x\"\n".to_owned(), "media.bucket"),
+            ("[media]\nbucket = \"x\"\nsecret_key = \"x\"\n".to_owned(), "media.access_key"),
+            ("[media]\nbukket = \"x\"\n".to_owned(), "bukket"),
+        ] {
+            let text = refusal(&wrong, &[]);
+            assert!(text.contains(named), "{wrong}: {text}");
+        }
     }
 
     #[test]

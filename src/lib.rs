@@ -10,6 +10,7 @@ pub mod auth;
 pub mod protocol;
 pub mod archive;
 pub mod store;
+pub mod media;
 pub mod edge;
 pub mod app;
 pub mod cli;

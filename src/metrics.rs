@@ -124,6 +124,14 @@ pub const FAMILIES: &[Family] = &[
     family("parlance_store_commit_seconds", SECONDS, &[], "Time of one commit, its sync included."),
     family("parlance_store_inflight", Form::Gauge, &[], "Calls that wait for the store's writer."),
     family("parlance_store_errors_total", Form::Counter, &["kind"], "Failures of the store."),
+    family("parlance_media_stored_total", Form::Counter, &["purpose"], "Files that were taken in."),
+    family("parlance_media_incoming", Form::Gauge, &[], "Files that are coming in, or are being cleared away."),
+    family("parlance_media_received_bytes_total", Form::Counter, &[], "Bytes of files that came, those of refused ones included."),
+    family("parlance_media_served_bytes_total", Form::Counter, &[], "Bytes of files that were asked for."),
+    family("parlance_media_refused_total", Form::Counter, &["reason"], "Files that were not taken in."),
+    family("parlance_media_images_total", Form::Counter, &["outcome"], "Images that were looked into."),
+    family("parlance_media_erased_total", Form::Counter, &["cause"], "Files whose bytes were erased."),
+    family("parlance_media_leftovers_total", Form::Counter, &[], "Files that a crash left half taken in and that were cleared away."),
     family("parlance_drain_progress_ratio", Form::Gauge, &[], "Share of the connections that have left since the drain began."),
     family("process_cpu_seconds_total", Form::Counter, &[], "CPU time of the process, user and system."),
     family("process_resident_memory_bytes", Form::Gauge, &[], "Resident memory of the process."),
@@ -192,6 +200,67 @@ const AUTH_FAILURES: &[(AuthFailure, &str)] = &[
     (AuthFailure::Disabled, "disabled"),
 ];
 
+/// What a file is for, as [`MediaMetrics::stored`] counts it.
+pub const PURPOSES: [&str; 2] = ["attachment", "picture"];
+
+/// Why a file was not taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileRefusal {
+    /// It is larger than a file may be.
+    TooLarge,
+    /// The user's files would be larger than they may be together.
+    Quota,
+    /// A picture is no image that can be read.
+    NotAPicture,
+    /// A picture has too many pixels.
+    TooManyPixels,
+    /// Its bytes broke off.
+    Broken,
+    /// Its bytes came too slowly.
+    Slow,
+    /// Too many images wait.
+    Busy,
+    /// There is no room.
+    Full,
+    /// What keeps files, or the store, could not be reached.
+    Unavailable,
+}
+
+const FILE_REFUSALS: &[(FileRefusal, &str)] = &[
+    (FileRefusal::TooLarge, "too_large"),
+    (FileRefusal::Quota, "quota"),
+    (FileRefusal::NotAPicture, "not_a_picture"),
+    (FileRefusal::TooManyPixels, "too_many_pixels"),
+    (FileRefusal::Broken, "broken"),
+    (FileRefusal::Slow, "slow"),
+    (FileRefusal::Busy, "busy"),
+    (FileRefusal::Full, "full"),
+    (FileRefusal::Unavailable, "unavailable"),
+];
+
+/// What came of looking into an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImageOutcome {
+    /// It has a thumbnail.
+    Thumbnail,
+    /// It cannot be decoded.
+    Unreadable,
+    /// It declares too many pixels.
+    TooManyPixels,
+    /// It took too long.
+    Slow,
+    /// Too many waited.
+    Shed,
+}
+
+const IMAGE_OUTCOMES: &[(ImageOutcome, &str)] = &[
+    (ImageOutcome::Thumbnail, "thumbnail"),
+    (ImageOutcome::Unreadable, "undecodable"),
+    (ImageOutcome::TooManyPixels, "too_many_pixels"),
+    (ImageOutcome::Slow, "slow"),
+    (ImageOutcome::Shed, "shed"),
+];
+
 const CLASSES: [&str; 3] = ["message", "annotation", "ephemeral"];
 const KINDS: [&str; 3] = ["user", "conversation", "home"];
 const OUTCOMES: [&str; 4] = ["complete", "gap", "reset", "too_long"];
@@ -217,6 +286,9 @@ const BUCKETS: &[&str] = &[
     "sessions",
     "rest_user",
     "rest_node",
+    "uploads",
+    "uploads_user",
+    "uploads_node",
     "other",
 ];
 
@@ -251,6 +323,53 @@ pub struct EdgeMetrics {
     pub renderings: [Counter; ENCODINGS.len()],
     /// How far a drain has come.
     pub drain_progress: Gauge,
+}
+
+/// What is counted of files.
+pub struct MediaMetrics {
+    /// Files taken in, in the order of [`PURPOSES`].
+    pub stored: [Counter; PURPOSES.len()],
+    /// Files that are coming in.
+    pub incoming: Gauge,
+    /// Bytes that came.
+    pub received_bytes: Counter,
+    /// Bytes that were asked for.
+    pub served_bytes: Counter,
+    /// Files erased because they had fallen due.
+    pub expired: Counter,
+    /// Files erased by their owners.
+    pub deleted: Counter,
+    /// Files that a crash left.
+    pub leftovers: Counter,
+    refused: Vec<Counter>,
+    images: Vec<Counter>,
+}
+
+impl MediaMetrics {
+    fn new(of: &Registrar<'_>) -> Self {
+        let [expired, deleted] = of.counters("parlance_media_erased_total", "cause", ["expired", "deleted"]);
+        Self {
+            stored: of.counters("parlance_media_stored_total", "purpose", PURPOSES),
+            incoming: of.gauge("parlance_media_incoming", &[]),
+            received_bytes: of.counter("parlance_media_received_bytes_total", &[]),
+            served_bytes: of.counter("parlance_media_served_bytes_total", &[]),
+            expired,
+            deleted,
+            leftovers: of.counter("parlance_media_leftovers_total", &[]),
+            refused: FILE_REFUSALS.iter().map(|(_, name)| of.counter("parlance_media_refused_total", &[("reason", name)])).collect(),
+            images: IMAGE_OUTCOMES.iter().map(|(_, name)| of.counter("parlance_media_images_total", &[("outcome", name)])).collect(),
+        }
+    }
+
+    /// A file was not taken in.
+    pub fn refused(&self, refusal: FileRefusal) {
+        count_in(FILE_REFUSALS, refusal, &self.refused);
+    }
+
+    /// An image was looked into.
+    pub fn looked(&self, outcome: ImageOutcome) {
+        count_in(IMAGE_OUTCOMES, outcome, &self.images);
+    }
 }
 
 struct CoreMetrics {
@@ -305,6 +424,8 @@ pub struct Metrics {
     handle: PrometheusHandle,
     /// What the edge counts.
     pub edge: EdgeMetrics,
+    /// What is counted of files.
+    pub media: MediaMetrics,
     core: CoreMetrics,
     rejected: Vec<Counter>,
     auth_failures: Vec<Counter>,
@@ -332,7 +453,8 @@ pub struct Labels {
 
 const CLOSE_CODES: &[u16] =
     &[1000, 1001, 1002, 1006, 1007, 1009, 4000, 4010, 4011, 4013, 4014, 4200, 4202, 4203, 4204, 4400, 4401, 4402, 4404];
-const STATUSES: &[u16] = &[101, 200, 201, 202, 204, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 426, 429, 431, 500, 503];
+const STATUSES: &[u16] =
+    &[101, 200, 201, 202, 204, 206, 304, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 416, 422, 426, 429, 431, 500, 503, 507];
 const METADATA: Metadata<'static> = Metadata::new("parlance", metrics::Level::INFO, None);
 
 struct Registrar<'a>(&'a PrometheusRecorder);
@@ -376,6 +498,7 @@ impl Metrics {
         of.gauge("parlance_build_info", &[("version", env!("CARGO_PKG_VERSION"))]).set(1.0);
         Arc::new(Self {
             edge: edge(&of),
+            media: MediaMetrics::new(&of),
             core: core(&of),
             rejected: REFUSALS.iter().map(|(_, name)| of.counter("parlance_edge_rejected_total", &[("reason", name)])).collect(),
             auth_failures: AUTH_FAILURES

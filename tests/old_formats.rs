@@ -71,7 +71,7 @@ async fn opens_format_1() {
     let store = open(folder.path());
     let all = everything(&*store).await;
     assert_eq!(all.len(), records);
-    for section in Section::ALL {
+    for section in Section::ALL.into_iter().filter(|section| *section <= Section::Marks) {
         assert!(all.iter().any(|record| record.section() == section), "{section:?}");
     }
     reads(Arc::clone(&store) as _).await;

@@ -9,6 +9,7 @@ use crate::bits::Bits;
 use crate::content::Reaction;
 use crate::entry::{Amendment, Entry, GroupRow, Head, Invitation, Membership, Notice, Preferences};
 use crate::id::{Bucket, ConversationId, DirectNumber, GroupId, LogId, LoginId, Pair, Pos, Segment, Seq, UserId};
+use crate::media::{Media, MediaId};
 use crate::relation::Bond;
 use crate::store::{Answer, Marks, Sequence, Versioned};
 
@@ -57,11 +58,13 @@ pub enum Section {
     Bonds,
     /// When users were last here.
     Seen,
+    /// What is known of files, by id; their bytes are elsewhere.
+    Media,
 }
 
 impl Section {
     /// All, in their order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Sequences,
         Self::Accounts,
         Self::Logins,
@@ -83,6 +86,7 @@ impl Section {
         Self::NoticesRead,
         Self::Bonds,
         Self::Seen,
+        Self::Media,
     ];
 
     /// Its name in an export.
@@ -109,6 +113,7 @@ impl Section {
             Self::NoticesRead => "notices_read",
             Self::Bonds => "bonds",
             Self::Seen => "seen",
+            Self::Media => "media",
         }
     }
 }
@@ -309,6 +314,8 @@ pub enum Record {
         /// When.
         seen: Seen,
     },
+    /// What is known of a file.
+    Media(Versioned<Media>),
 }
 
 /// A record's place in the order of all.
@@ -356,6 +363,8 @@ pub enum Place {
     Bond(Pair),
     /// Of when a user was last here.
     Seen(UserId),
+    /// Of a file.
+    Media(MediaId),
 }
 
 impl Record {
@@ -383,6 +392,7 @@ impl Record {
             Self::NoticesRead { .. } => Section::NoticesRead,
             Self::Bond(_) => Section::Bonds,
             Self::Seen { .. } => Section::Seen,
+            Self::Media(_) => Section::Media,
         }
     }
 
@@ -411,6 +421,7 @@ impl Record {
             Self::NoticesRead { user, .. } => Place::NoticesRead(*user),
             Self::Bond(bond) => Place::Bond(bond.row.pair),
             Self::Seen { user, .. } => Place::Seen(*user),
+            Self::Media(media) => Place::Media(media.row.attachment.id),
         }
     }
 
@@ -424,6 +435,9 @@ impl Record {
             Self::Sequence { .. } | Self::Segment { .. } | Self::Head { .. } | Self::Member { .. } => 160,
             Self::Own { .. } | Self::Listed { .. } | Self::Marks { .. } | Self::Direct { .. } | Self::Invitation { .. } => 160,
             Self::Preferences { .. } | Self::Notice { .. } | Self::NoticesRead { .. } | Self::Bond(_) | Self::Seen { .. } => 160,
+            Self::Account(_) | Self::Login(_) | Self::Media(_) => 512,
+            Self::Sequence { .. } | Self::Segment { .. } | Self::Head { .. } | Self::Group { .. } | Self::Member { .. } => 160,
+            Self::Own { .. } | Self::Listed { .. } | Self::Marks { .. } => 160,
         }
     }
 }

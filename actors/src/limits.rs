@@ -232,6 +232,34 @@ pub enum Limit {
     DrainSpread,
     /// Time for the whole drain.
     DrainDeadline,
+    /// Bytes of one file.
+    MediaBytes,
+    /// Bytes of all files of one user together.
+    MediaQuota,
+    /// Parts of one multipart body.
+    MediaParts,
+    /// Bytes of the head of one part.
+    MediaPartHead,
+    /// Files that come in at once on a node.
+    UploadsNode,
+    /// Files that come in at once from one user.
+    UploadsUser,
+    /// Files of one user in a minute.
+    UploadsRate,
+    /// Time for one file to come in.
+    UploadDeadline,
+    /// Images being decoded.
+    ImagesAtWork,
+    /// Images waiting to be decoded.
+    ImagesWaiting,
+    /// Pixels that an image declares.
+    ImagePixels,
+    /// Memory for decoding one image.
+    ImageMemory,
+    /// Time for decoding one image.
+    ImageDeadline,
+    /// Time between two looks for files that have fallen due.
+    MediaSweep,
 }
 
 const fn row(limit: Limit, name: &'static str, default: u64, unit: Unit, texts: [&'static str; 3]) -> Row {
@@ -337,6 +365,20 @@ pub const TABLE: &[Row] = &[
     row(Limit::CommitWatchdog, "commit_watchdog", 10_000, Unit::Millis, ["store/embedded", "the process stops", "parlance_store_errors_total{kind=\"stuck\"}"]),
     row(Limit::DrainSpread, "drain_spread", 5_000, Unit::Millis, ["edge/drain", "each client is told its own moment to return", "parlance_edge_closed_total{code=\"4000\"}"]),
     row(Limit::DrainDeadline, "drain_deadline", 25_000, Unit::Millis, ["app", "what is left is closed", "parlance_edge_closed_total{code=\"4000\"}"]),
+    row(Limit::MediaBytes, "media_bytes", 26_214_400, Unit::Bytes, ["media", "413 while it comes; nothing is kept", "parlance_media_refused_total{reason=\"too_large\"}"]),
+    row(Limit::MediaQuota, "media_quota", 1_073_741_824, Unit::Bytes, ["media", "409 while it comes; nothing is kept", "parlance_media_refused_total{reason=\"quota\"}"]),
+    row(Limit::MediaParts, "media_parts", 20, Unit::Count, ["edge/media", "400; nothing is kept", "parlance_command_errors_total{code=\"too_many_items\"}"]),
+    row(Limit::MediaPartHead, "media_part_head", 8_192, Unit::Bytes, ["edge/media", "413; nothing is kept", "parlance_command_errors_total{code=\"too_large\"}"]),
+    row(Limit::UploadsNode, "uploads_node", 32, Unit::Count, ["edge/uploads", "503 with Retry-After", "parlance_limit_rate_limited_total{bucket=\"uploads_node\"}"]),
+    row(Limit::UploadsUser, "uploads_user", 4, Unit::Count, ["edge/uploads", "429 with Retry-After", "parlance_limit_rate_limited_total{bucket=\"uploads_user\"}"]),
+    row(Limit::UploadsRate, "uploads_rate", 60, Unit::Count, ["edge/uploads", "429 with Retry-After", "parlance_limit_rate_limited_total{bucket=\"uploads\"}"]),
+    row(Limit::UploadDeadline, "upload_deadline", 600_000, Unit::Millis, ["edge/media", "408; nothing is kept; body_deadline bounds the time between two pieces", "parlance_media_refused_total{reason=\"slow\"}"]),
+    row(Limit::ImagesAtWork, "images_at_work", 2, Unit::Count, ["media", "the next one waits", "parlance_media_images_total"]),
+    row(Limit::ImagesWaiting, "images_waiting", 16, Unit::Count, ["media", "an attachment has no thumbnail; a picture is answered 503 with Retry-After", "parlance_media_images_total{outcome=\"shed\"}"]),
+    row(Limit::ImagePixels, "image_pixels", 40_000_000, Unit::Count, ["media", "not decoded: an attachment is not shown inline, a picture is refused", "parlance_media_images_total{outcome=\"too_many_pixels\"}"]),
+    row(Limit::ImageMemory, "image_memory", 268_435_456, Unit::Bytes, ["media", "as an image that cannot be decoded", "parlance_media_images_total{outcome=\"undecodable\"}"]),
+    row(Limit::ImageDeadline, "image_deadline", 5_000, Unit::Millis, ["media", "as an image that cannot be decoded", "parlance_media_images_total{outcome=\"slow\"}"]),
+    row(Limit::MediaSweep, "media_sweep", 60_000, Unit::Millis, ["media", "the bytes of files that have fallen due are erased; they are not given out from that moment on", "parlance_media_erased_total{cause=\"expired\"}"]),
 ];
 
 /// The values in force.

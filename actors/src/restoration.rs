@@ -60,6 +60,7 @@ impl Restoration {
             }
             Record::Bond(bond) => self.saw_principal(bond.row.pair.high().get()),
             Record::Invitation { user, .. } | Record::Seen { user, .. } => self.saw_principal(user.get()),
+            Record::Media(media) => self.saw_principal(media.row.owner.get()),
             Record::Login(_) | Record::Own { .. } | Record::Listed { .. } | Record::Marks { .. } => {}
             Record::Amendment { .. } | Record::Reactions { .. } | Record::Gone { .. } | Record::Preferences { .. } => {}
             Record::Hidden { .. } | Record::Notice { .. } | Record::NoticesRead { .. } => {}

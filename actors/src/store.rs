@@ -11,6 +11,7 @@ use crate::bits::Bits;
 use crate::content::Reaction;
 use crate::entry::{Amendment, Batch, Entry, GroupRow, Head, Invitation, Membership, Notice, Preferences};
 use crate::id::{Bucket, ConversationId, DirectNumber, Epoch, GroupId, LogId, LoginId, Pair, Pos, Segment, Seq, UserId};
+use crate::media::{Media, MediaId};
 use crate::relation::Bond;
 use crate::time::Timestamp;
 
@@ -329,8 +330,25 @@ pub trait AccountStore: Send + Sync + 'static {
     fn touch(&self, user: UserId, seen: Seen) -> Answer<'_, ()>;
 }
 
+/// What is known of files; their bytes are elsewhere.
+pub trait MediaStore: Send + Sync + 'static {
+    /// What is known of a file.
+    fn media(&self, id: MediaId) -> Answer<'_, Option<Versioned<Media>>>;
+
+    /// Writes what is known of a file if its version is still `version` (0: it must not exist). Owner and size never
+    /// change. In the same commit it keeps the owner's sum and the file's place among those that fall due. Durable
+    /// before it answers.
+    fn put_media(&self, media: Media, version: u64) -> Answer<'_, (), PutError>;
+
+    /// The bytes of all files of a user that were not erased.
+    fn media_used(&self, user: UserId) -> Answer<'_, u64>;
+
+    /// Files that were to be erased by `now` and were not, the longest due first, at most `limit`.
+    fn media_due(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<MediaId>>;
+}
+
 /// Everything that a node needs of its store.
-pub trait Store: LogStore + MessageStore + MemberStore + HomeStore + RelationStore + AccountStore {
+pub trait Store: LogStore + MessageStore + MemberStore + HomeStore + RelationStore + AccountStore + MediaStore {
     /// Whether writes can be taken now; the reason if not.
     fn readiness(&self) -> Result<(), String>;
 }

@@ -1,5 +1,6 @@
 //! The lines of an export, format 2, and what each means in the domain's words. Format 1 is a part of it: it had fewer
 //! sections, and fields that may be left out were not there.
+//! The lines of an export, format 2, and what each means in the domain's words.
 //!
 //! Every line is one JSON object with one member, whose name says what the line is. Fields are never left out unless
 //! they say nothing, and unknown ones are refused: a later format has a later number.
@@ -10,11 +11,12 @@ use std::borrow::Cow;
 
 use actors::account::{Account, Audience, DisplayName, Email, Login, PasswordHash, Privacy, RefreshHash, Standing, Username};
 use actors::archive::{Record, Section};
-use actors::content::{AboutText, ClientKey, GroupName};
-use actors::entry::{Entry, GroupRow, Head, Membership, Role};
+use actors::content::{AboutText, ClientKey, Content, GroupName, Opaque};
+use actors::entry::{Act, Entry, GroupRow, Head, Membership, Role};
 use actors::id::{
     BatchId, Bucket, ConversationId, Door, Epoch, GroupId, Incarnation, LogId, LoginId, MessageId, Pos, Segment, Seq, UserId,
 };
+use actors::media::{Attachment, FILE_NAME_BYTES_MAX, Media, MediaId, MediaKind, Purpose};
 use actors::store::{Mark, Marks, Sequence, Versioned};
 use actors::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -85,6 +87,7 @@ pub(super) enum Line<'a> {
     NoticesRead(NoticesReadLine),
     Bond(BondLine),
     Seen(SeenLine),
+    Media(MediaLine<'a>),
     #[serde(borrow)]
     End(EndLine<'a>),
     #[serde(borrow)]
@@ -387,6 +390,35 @@ struct MarkLine {
     at: i64,
 }
 
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PurposeName {
+    Attachment,
+    Picture,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MediaLine<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    owner: u64,
+    purpose: PurposeName,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    bytes: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pixels: Option<(u32, u32)>,
+    uploaded_at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    erased_at: Option<i64>,
+    version: u64,
+}
+
 impl<'a> From<&'a Record> for Line<'a> {
     #[expect(clippy::too_many_lines, reason = "a row for each kind of record")]
     fn from(record: &'a Record) -> Self {
@@ -404,17 +436,7 @@ impl<'a> From<&'a Record> for Line<'a> {
             Record::Segment { segment, log, bucket } => {
                 Self::Segment(SegmentLine { segment: segment.0, log: log_name(*log), bucket: bucket.0 })
             }
-            Record::Head { log, head } => Self::Head(HeadLine {
-                log: log_name(*log),
-                tail: head.tail.get(),
-                count: head.count.0,
-                last_change: head.last_change.get(),
-                epoch: head.epoch.0,
-                last_batch: format!("{:032x}", head.last_batch.0).into(),
-                incarnation: head.incarnation.0,
-                segment: head.segment.0,
-                last_at: head.last_at.0,
-            }),
+            Record::Head { log, head } => Self::Head(head_line(*log, head)),
             Record::Entry { log, entry } => Self::Entry(Box::new(EntryLine {
                 log: log_name(*log),
                 seq: entry.seq.get(),
@@ -485,6 +507,7 @@ impl<'a> From<&'a Record> for Line<'a> {
             }
             Record::Bond(bond) => Self::Bond(rows::bond_line(bond)),
             Record::Seen { user, seen } => Self::Seen(rows::seen_line(user.get(), *seen)),
+            Record::Media(media) => Self::Media(media_line(media)),
         }
     }
 }
@@ -571,6 +594,7 @@ impl Line<'_> {
             Self::NoticesRead(line) => line.into_record()?,
             Self::Bond(line) => line.into_record()?,
             Self::Seen(line) => line.into_record()?,
+            Self::Media(line) => Record::Media(media(&line)?),
         }))
     }
 }
@@ -690,6 +714,58 @@ fn login(line: &LoginLine<'_>) -> Result<Versioned<Login>, Invalid> {
         device: line.device.as_ref().into(),
         door: Door(line.door),
     };
+    Ok(Versioned { version: line.version, row })
+}
+
+fn head_line(log: LogId, head: &Head) -> HeadLine<'static> {
+    HeadLine {
+        log: log_name(log),
+        tail: head.tail.get(),
+        count: head.count.0,
+        last_change: head.last_change.get(),
+        epoch: head.epoch.0,
+        last_batch: format!("{:032x}", head.last_batch.0).into(),
+        incarnation: head.incarnation.0,
+        segment: head.segment.0,
+        last_at: head.last_at.0,
+    }
+}
+
+fn media_line(media: &Versioned<Media>) -> MediaLine<'_> {
+    let Media { attachment, owner, purpose, erased_at } = &media.row;
+    MediaLine {
+        id: attachment.id.to_string().into(),
+        owner: owner.get(),
+        purpose: match purpose {
+            Purpose::Attachment => PurposeName::Attachment,
+            Purpose::Picture => PurposeName::Picture,
+        },
+        name: Cow::Borrowed(&attachment.name),
+        kind: attachment.kind.media_type().into(),
+        bytes: attachment.bytes,
+        pixels: attachment.pixels,
+        uploaded_at: attachment.uploaded_at.0,
+        expires_at: attachment.expires_at.map(|at| at.0),
+        erased_at: erased_at.map(|at| at.0),
+        version: media.version,
+    }
+}
+
+fn media(line: &MediaLine<'_>) -> Result<Versioned<Media>, Invalid> {
+    let attachment = Attachment {
+        id: MediaId(u128::from_be_bytes(hex(&line.id, "id")?)),
+        name: Some(&*line.name).filter(|name| name.len() <= FILE_NAME_BYTES_MAX).ok_or(Invalid("name"))?.into(),
+        kind: MediaKind::of_media_type(&line.kind).ok_or(Invalid("type"))?,
+        bytes: line.bytes,
+        pixels: line.pixels,
+        uploaded_at: Timestamp(line.uploaded_at),
+        expires_at: line.expires_at.map(Timestamp),
+    };
+    let purpose = match line.purpose {
+        PurposeName::Attachment => Purpose::Attachment,
+        PurposeName::Picture => Purpose::Picture,
+    };
+    let row = Media { attachment, owner: user(line.owner)?, purpose, erased_at: line.erased_at.map(Timestamp) };
     Ok(Versioned { version: line.version, row })
 }
 

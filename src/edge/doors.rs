@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actors::limits::{Limit, Limits};
+use actors::media::Library;
 use actors::node::Node;
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -13,6 +14,7 @@ use crate::edge::admission::Admission;
 use crate::edge::bucket::Rate;
 use crate::edge::gate::Gate;
 use crate::edge::heartbeat::Wheel;
+use crate::edge::uploads::Uploads;
 use crate::metrics::Metrics;
 
 /// What a socket reads at a time; a larger frame gets a larger buffer while it is read (KW1).
@@ -34,6 +36,10 @@ pub struct Doors {
     pub gate: Arc<Gate>,
     /// Heartbeats.
     pub wheel: Wheel,
+    /// Files.
+    pub library: Arc<dyn Library>,
+    /// Who may send files now.
+    pub uploads: Arc<Uploads>,
     /// Web origins that may connect; empty: any.
     pub origins: Vec<String>,
     /// Proxies whose word on the client's address is believed.
@@ -50,7 +56,7 @@ pub struct Doors {
 
 impl Doors {
     /// Open doors to this node.
-    pub fn new(node: Node, metrics: Arc<Metrics>, config: &EdgeConfig) -> Arc<Self> {
+    pub fn new(node: Node, library: Arc<dyn Library>, metrics: Arc<Metrics>, config: &EdgeConfig) -> Arc<Self> {
         let limits = Arc::clone(&node.world().limits);
         let second = Duration::from_secs(1);
         let bytes = limits.get(Limit::InboundBytesRate);
@@ -58,6 +64,8 @@ impl Doors {
             metrics,
             admission: Admission::new(&limits, config.trusted_addresses.clone(), config.trusted_proxies.clone()),
             gate: Gate::new(&limits),
+            library,
+            uploads: Uploads::new(&limits),
             wheel: Wheel::new(limits.time(Limit::WriteStall)),
             origins: config.origins.clone(),
             proxies: config.trusted_proxies.clone(),

@@ -32,12 +32,11 @@ use crate::edge::connection::Visitor;
 use crate::edge::cors::{self, Page};
 use crate::edge::doors::Doors;
 use crate::edge::greeting::count_refused;
-use crate::edge::{forwarded, rest as twins, sse, upgrade};
+use crate::edge::{forwarded, media, rest as twins, sse, upgrade};
 use crate::metrics::Refusal;
 use crate::protocol::error::{Code, WireError};
-use crate::protocol::rest;
 use crate::protocol::routes::{Endpoint, Needs, Route, routes};
-use crate::protocol::{asyncapi, openapi};
+use crate::protocol::{asyncapi, openapi, rest};
 
 const HEADERS_MAX: usize = 64;
 /// hyper reads at least this much at once.
@@ -125,6 +124,8 @@ fn endpoint(doors: &Arc<Doors>, route: Route) -> MethodRouter {
             Endpoint::SignUp | Endpoint::LogIn | Endpoint::Refresh | Endpoint::LogOut | Endpoint::Me => {
                 account(&doors, route.endpoint, route.needs, request).await
             }
+            Endpoint::Upload => media::upload(&doors, request).await,
+            Endpoint::File | Endpoint::Thumbnail | Endpoint::EraseFile => media::stored(&doors, route.endpoint, request).await,
         };
         answered.unwrap_or_else(|error| refused(&doors, &error))
     })
@@ -175,6 +176,10 @@ async fn account(doors: &Doors, endpoint: Endpoint, needs: Needs, request: Reque
         }
         // These are answered before it comes here.
         Endpoint::Socket | Endpoint::Events | Endpoint::OpenApi | Endpoint::AsyncApi => Err(WireError::new(Code::Internal)),
+        // Answered before it comes here.
+        Endpoint::Socket | Endpoint::Upload | Endpoint::File | Endpoint::Thumbnail | Endpoint::EraseFile => {
+            Err(WireError::new(Code::Internal))
+        }
     }
 }
 

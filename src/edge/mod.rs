@@ -5,6 +5,7 @@
 //!
 //! Read in this order: [`doors`] (what connections share), [`admission`] and [`bucket`] (who may come in, how fast),
 //! [`accept`], [`connection`] (one connection from start to end), [`http`] with [`cors`] and [`forwarded`], [`rest`] behind its [`gate`], [`poll`], [`sse`], [`upgrade`], [`greeting`] (from
+//! [`accept`], [`connection`] (one connection from start to end), [`http`] and [`upgrade`], [`uploads`] and [`media`] (files), [`greeting`] (from
 //! handshake to session), [`websocket`] (the loop) on [`wire`] and [`frame`], [`ending`], [`heartbeat`] (the wheel),
 //! [`drain`], [`ops`], [`export`], [`operator`].
 
@@ -20,6 +21,8 @@ pub mod gate;
 pub mod rest;
 pub mod poll;
 pub mod sse;
+pub mod uploads;
+pub mod media;
 pub mod upgrade;
 pub mod greeting;
 pub mod websocket;

@@ -107,8 +107,6 @@ pub enum Code {
     MessageFull,
     /// One of the two has as many relations as one may have.
     TooManyRelations,
-    /// No such file, or the one who asks may not know of it.
-    NoSuchFile,
     /// Too often.
     RateLimited,
     /// The node is going away.
@@ -123,6 +121,22 @@ pub enum Code {
     Frozen,
     /// A mistake of the server.
     Internal,
+    /// No such file, or the one who asks may not know of it.
+    NoSuchFile,
+    /// The bytes of the file were erased.
+    FileGone,
+    /// The file is above its limit.
+    FileTooLarge,
+    /// The user's files together would be above their limit.
+    QuotaExceeded,
+    /// A picture that is no image that can be read.
+    NotAPicture,
+    /// A picture with more pixels than are decoded.
+    TooManyPixels,
+    /// A range that lies outside the file.
+    RangeNotSatisfiable,
+    /// There is no room for files.
+    StorageFull,
 }
 
 impl Code {

@@ -7,7 +7,7 @@
 //! Read in this order: [`codec`] (the two encodings, and how a frame becomes requests), [`value`] (any value, and the
 //! application's opaque `data`), [`json`] and [`msgpack`] (strict reading), [`fields`] (typed reading that names the
 //! field), [`request`] (what a client may ask), [`wire`] (the words that the server says), [`socket`] (rendering),
-//! [`rest`] and [`routes`] (accounts over HTTP), [`registry`] and [`error`] (every refusal and its words), [`close`] (close codes).
+//! [`rest`] and [`routes`] (accounts over HTTP), [`media`] (files over HTTP), [`registry`] and [`error`] (every refusal and its words), [`close`] (close codes).
 #![warn(clippy::wildcard_enum_match_arm)]
 
 pub mod codec;
@@ -20,6 +20,7 @@ pub mod wire;
 pub mod socket;
 pub mod sse;
 pub mod rest;
+pub mod media;
 pub mod routes;
 pub mod twin;
 pub mod registry;

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
+use crate::protocol::media::AttachmentBody;
 use crate::protocol::registry::{REGISTRY, Retry};
 use crate::protocol::rest::{JSON, PROBLEM_JSON, ProblemBody, TokensBody};
 use crate::protocol::routes::{Endpoint, Needs, Route as PlainRoute, routes};
@@ -16,6 +17,7 @@ use crate::protocol::wire::Account;
 
 const TOKENS: Answer = Answer::of::<TokensBody<'static>>();
 const ME: Answer = Answer::of::<Account<'static>>();
+const FILE: Answer = Answer::of::<AttachmentBody<'static>>();
 const PROBLEM: Answer = Answer::of::<ProblemBody<'static>>();
 
 const PASSWORD: Field = need("password", Kind::Text(8, 1_024));
@@ -28,6 +30,7 @@ enum Said {
     Json(Answer),
     Document,
     Events,
+    Bytes,
     Nothing,
 }
 
@@ -60,6 +63,12 @@ fn described(endpoint: Endpoint) -> Described {
         Endpoint::Events => {
             described("events", "The pushes of the socket as server-sent events, until the token ends.", &[], 200, Said::Events)
         }
+        Endpoint::Upload => {
+            described("media.upload", "Takes a file in; what it is the server finds out by itself.", &[], 201, Said::Json(FILE))
+        }
+        Endpoint::File => described("media.get", "The bytes of a file, whole or in part.", &[], 200, Said::Bytes),
+        Endpoint::Thumbnail => described("media.thumbnail", "The small image of an image.", &[], 200, Said::Bytes),
+        Endpoint::EraseFile => described("media.erase", "Erases a file.", &[], 204, Said::Nothing),
         Endpoint::OpenApi => described("openapi", "This document.", &[], 200, Said::Document),
         Endpoint::AsyncApi => described("asyncapi", "The description of the socket.", &[], 200, Said::Document),
     }
@@ -117,9 +126,26 @@ fn plain(route: &PlainRoute) -> Value {
     if !body.is_empty() {
         operation["requestBody"] = body_of(object(body.iter(), Rule::Free), true);
     }
+    let mut parameters: Vec<_> = route
+        .path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"}}))
+        .collect();
+    if route.endpoint == Endpoint::Upload {
+        let word = |name, schema: Value| json!({"name": name, "in": "query", "required": false, "schema": schema});
+        parameters.push(word("name", json!({"type": "string"})));
+        parameters.push(word("purpose", json!({"enum": ["attachment", "picture"]})));
+        parameters.push(word("expires_in", json!({"type": "integer", "minimum": 1})));
+        operation["requestBody"] = json!({"required": true, "content": {"application/octet-stream": {"schema": {}}}});
+    }
+    if !parameters.is_empty() {
+        operation["parameters"] = json!(parameters);
+    }
     let content = match said {
         Said::Json(answer) => Some(json!({JSON: {"schema": reference(&answer)}})),
         Said::Document => Some(json!({JSON: {"schema": {"type": "object"}}})),
+        Said::Bytes => Some(json!({"*/*": {"schema": {}}})),
         Said::Events => Some(json!({sse::MEDIA_TYPE: {"schema": {"type": "string"}}})),
         Said::Nothing => None,
     };

@@ -9,7 +9,7 @@ use http::Method;
 pub struct Route {
     /// The method.
     pub method: Method,
-    /// The path, exactly.
+    /// The path, exactly, but for what stands in braces.
     pub path: &'static str,
     /// What it is.
     pub endpoint: Endpoint,
@@ -38,6 +38,14 @@ pub enum Endpoint {
     OpenApi,
     /// The description of the socket.
     AsyncApi,
+    /// Takes a file in.
+    Upload,
+    /// The bytes of a file.
+    File,
+    /// The small image of an image.
+    Thumbnail,
+    /// Erases a file.
+    EraseFile,
 }
 
 /// What must be presented before the endpoint is asked.
@@ -50,7 +58,7 @@ pub enum Needs {
 }
 
 /// The table.
-pub fn routes() -> [Route; 9] {
+pub fn routes() -> [Route; 13] {
     let route = |method, path, endpoint, needs| Route { method, path, endpoint, needs };
     [
         route(Method::POST, "/v1/accounts", Endpoint::SignUp, Needs::Nothing),
@@ -58,6 +66,10 @@ pub fn routes() -> [Route; 9] {
         route(Method::POST, "/v1/refresh", Endpoint::Refresh, Needs::Nothing),
         route(Method::POST, "/v1/logout", Endpoint::LogOut, Needs::Nothing),
         route(Method::GET, "/v1/me", Endpoint::Me, Needs::Bearer),
+        route(Method::POST, "/v1/media", Endpoint::Upload, Needs::Bearer),
+        route(Method::GET, "/v1/media/{id}", Endpoint::File, Needs::Bearer),
+        route(Method::GET, "/v1/media/{id}/thumbnail", Endpoint::Thumbnail, Needs::Bearer),
+        route(Method::DELETE, "/v1/media/{id}", Endpoint::EraseFile, Needs::Bearer),
         route(Method::GET, "/v1/ws", Endpoint::Socket, Needs::Nothing),
         route(Method::GET, "/v1/events", Endpoint::Events, Needs::Bearer),
         route(Method::GET, "/v1/openapi.json", Endpoint::OpenApi, Needs::Nothing),

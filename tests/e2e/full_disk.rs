@@ -46,17 +46,17 @@ impl Drop for SmallDisk {
 }
 
 /// The layer under the process that can make its writes fail.
-fn failing_writes(server: &Server, folder: &Path) -> Options {
+pub fn failing_writes(of: &Path, folder: &Path, plan: &str) -> Options {
     let library = folder.join("shim.so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/power/shim.c");
     let compiled = Command::new("cc").args(["-O2", "-shared", "-fPIC", "-o"]).arg(&library).arg(source).status();
     assert!(compiled.expect("a C compiler named cc").success());
-    let data = server.data().canonicalize().expect("it is there");
+    let data = of.canonicalize().expect("it is there");
     Options::default()
         .set("LD_PRELOAD", library.to_str().expect("UTF-8"))
         .set("POWER_FOLDER", data.to_str().expect("UTF-8"))
         .set("POWER_TRACE", folder.join("trace").to_str().expect("UTF-8"))
-        .set("POWER_FAIL", "write:200:28:on")
+        .set("POWER_FAIL", plan)
 }
 
 async fn fill_up(mut server: Server, options: Options, grow: impl FnOnce()) {
@@ -107,6 +107,6 @@ async fn a_full_disk_ends_the_server_and_loses_nothing() {
 async fn writes_that_find_no_room_end_the_server_and_lose_nothing() {
     let server = Server::start().await;
     let folder = tempfile::tempdir().expect("a folder");
-    let options = failing_writes(&server, folder.path());
+    let options = failing_writes(&server.data(), folder.path(), "write:200:28:on");
     fill_up(server, options, || {}).await;
 }

@@ -34,6 +34,7 @@ mod retry_storm;
 mod actors_die;
 mod folder;
 mod archive;
+mod media;
 mod secrets;
 mod people;
 mod relations;

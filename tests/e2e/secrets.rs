@@ -57,6 +57,13 @@ async fn no_secret_is_printed_even_at_trace_level() {
     b.send_bytes(b"{\"broken canary-frame-4721".to_vec()).await;
     b.push("error").await;
     canaries.extend(["4717", "4718", "4719", "4720", "4721"].map(numbered));
+    let upload = rest::raw("POST", "/v1/media?name=canary-file-4722").bearer(&ada.access).body(b"canary-bytes-4723".to_vec());
+    let file = upload.send(server.clients).await.json(201)["id"].as_str().expect("an id").to_owned();
+    for method in ["GET", "DELETE", "GET"] {
+        rest::raw(method, &format!("/v1/media/{file}")).bearer(&ada.access).send(server.clients).await;
+    }
+    canaries.extend(["4722", "4723"].map(numbered));
+    canaries.push(file);
     server.post("/v1/logout", &json!({"refresh_token": rotated.refresh})).await;
     assert!(server.terminate().await.success());
 

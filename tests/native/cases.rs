@@ -10,7 +10,7 @@ use actors::entry::{Act, Entry, GroupRow, Membership, Preferences, Role};
 use actors::event::Event;
 use actors::id::{ConversationId, Incarnation, LogId, MessageId, Pos, Seq, SessionId, UserId};
 use actors::limits::Limits;
-use actors::media::MediaId;
+use actors::media::{Attachment, MediaId, MediaKind};
 use actors::outbound::CloseReason;
 use actors::rejected::Rejected;
 use actors::relation::Bond;
@@ -23,7 +23,7 @@ use parlance::protocol::codec::Encoding;
 use parlance::protocol::error::{Code, WireError};
 use parlance::protocol::registry::REGISTRY;
 use parlance::protocol::request::{AuthRequest, Device, Op, Request};
-use parlance::protocol::{rest, socket};
+use parlance::protocol::{media, rest, socket};
 
 use crate::native::requests::envelope;
 use crate::native::tree::{Tree, int, ints, map, text};
@@ -553,5 +553,19 @@ fn http() -> Vec<Case> {
     let account = ann_of_her_own();
     let taken = Rejected::Taken { field: AccountField::Username };
     let body = |name: &str, json: Vec<u8>| Case { name: format!("http: {name}"), kind: "http", json, msgpack: None, proof: Proof::Says };
-    vec![body("tokens", rest::tokens(&tokens)), body("me", rest::me(&account)), body("problem", rest::problem(&taken, "7f3a-19").1)]
+    let attachment = Attachment {
+        id: MediaId(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef),
+        name: "Hello 👋.png".into(),
+        kind: MediaKind::Png,
+        bytes: 20_521,
+        pixels: Some((640, 480)),
+        uploaded_at: Timestamp(1_767_225_642_000_000),
+        expires_at: Some(Timestamp(1_767_229_242_000_000)),
+    };
+    vec![
+        body("tokens", rest::tokens(&tokens)),
+        body("me", rest::me(&account)),
+        body("problem", rest::problem(&taken, "7f3a-19").1),
+        body("file", media::attachment(&attachment)),
+    ]
 }

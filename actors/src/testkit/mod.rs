@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`clock`] | a clock that stands until it is moved, and random numbers that repeat |
 //! | [`credentials`] | credentials that nobody asks for |
+//! | [`files`] | a library without files |
 //! | [`memory`] | the store in memory, with real epochs and faults on request |
 //! | [`story`] | a small true history, told by a node |
 //! | [`contract`] | what every store must do, run whole by each implementation |
@@ -12,6 +13,7 @@
 
 pub mod clock;
 pub mod credentials;
+pub mod files;
 pub mod memory;
 pub mod story;
 pub mod contract;

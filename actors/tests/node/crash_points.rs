@@ -16,12 +16,13 @@ use actors::entry::{Act, Amendment, Batch, Entry, GroupRow, Head, Invitation, Me
 use actors::event::Event;
 use actors::id::{Bucket, ConversationId, DirectNumber, Epoch, GroupId, LogId, LoginId, Pair, Segment, Seq, UserId};
 use actors::limits::{Limit, Limits};
+use actors::media::{Media, MediaId};
 use actors::node::Node;
 use actors::rejected::Rejected;
 use actors::relation::Bond;
 use actors::store::{
-    AccountKey, AccountStore, Answer, AppendError, Block, HomeStore, LogStore, Marks, MemberStore, MessageStore, Overview, PutError,
-    RelationStore, Sequence, Store, Versioned,
+    AccountKey, AccountStore, Answer, AppendError, Block, HomeStore, LogStore, Marks, MediaStore, MemberStore, MessageStore, Overview,
+    PutError, RelationStore, Sequence, Store, Versioned,
 };
 use actors::testkit::clock::ManualClock;
 use actors::time::Timestamp;
@@ -243,6 +244,21 @@ impl RelationStore for Mortal {
     }
     fn bonds_with<'a>(&'a self, user: UserId, others: &'a [UserId]) -> Answer<'a, Vec<Bond>> {
         self.read(self.inner.bonds_with(user, others))
+    }
+}
+
+impl MediaStore for Mortal {
+    fn media(&self, id: MediaId) -> Answer<'_, Option<Versioned<Media>>> {
+        self.read(self.inner.media(id))
+    }
+    fn put_media(&self, media: Media, version: u64) -> Answer<'_, (), PutError> {
+        self.write(self.inner.put_media(media, version))
+    }
+    fn media_used(&self, user: UserId) -> Answer<'_, u64> {
+        self.read(self.inner.media_used(user))
+    }
+    fn media_due(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<MediaId>> {
+        self.read(self.inner.media_due(now, limit))
     }
 }
 

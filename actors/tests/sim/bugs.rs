@@ -11,11 +11,12 @@ use actors::entry::{Amendment, Batch, Entry, GroupRow, Head, Invitation, Members
 use actors::id::{
     BatchId, Bucket, ConversationId, DirectNumber, Epoch, GroupId, LogId, LoginId, MessageId, Pair, Pos, Segment, Seq, UserId,
 };
+use actors::media::{Media, MediaId};
 use actors::planted::Plant;
 use actors::relation::Bond;
 use actors::store::{
-    AccountKey, AccountStore, Answer, AppendError, Block, HomeStore, LogStore, Marks, MemberStore, MessageStore, Overview, PutError,
-    RelationStore, Sequence, Store, Versioned,
+    AccountKey, AccountStore, Answer, AppendError, Block, HomeStore, LogStore, Marks, MediaStore, MemberStore, MessageStore, Overview,
+    PutError, RelationStore, Sequence, Store, Versioned,
 };
 use actors::testkit::memory::MemoryStore;
 use actors::time::Timestamp;
@@ -300,6 +301,21 @@ impl RelationStore for LyingStore {
     }
     fn bonds_with<'a>(&'a self, user: UserId, others: &'a [UserId]) -> Answer<'a, Vec<Bond>> {
         self.inner.bonds_with(user, others)
+    }
+}
+
+impl MediaStore for LyingStore {
+    fn media(&self, id: MediaId) -> Answer<'_, Option<Versioned<Media>>> {
+        self.inner.media(id)
+    }
+    fn put_media(&self, media: Media, version: u64) -> Answer<'_, (), PutError> {
+        self.inner.put_media(media, version)
+    }
+    fn media_used(&self, user: UserId) -> Answer<'_, u64> {
+        self.inner.media_used(user)
+    }
+    fn media_due(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<MediaId>> {
+        self.inner.media_due(now, limit)
     }
 }
 

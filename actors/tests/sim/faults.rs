@@ -14,10 +14,11 @@ use actors::bits::Bits;
 use actors::content::Reaction;
 use actors::entry::{Amendment, Batch, Entry, GroupRow, Head, Invitation, Membership, Notice, Preferences};
 use actors::id::{Bucket, ConversationId, DirectNumber, Epoch, GroupId, LogId, LoginId, Pair, Segment, Seq, UserId};
+use actors::media::{Media, MediaId};
 use actors::relation::Bond;
 use actors::store::{
-    AccountKey, AccountStore, Answer, AppendError, Block, HomeStore, LogStore, Marks, MemberStore, MessageStore, Overview, PutError,
-    RelationStore, Sequence, Store, StoreError, Versioned,
+    AccountKey, AccountStore, Answer, AppendError, Block, HomeStore, LogStore, Marks, MediaStore, MemberStore, MessageStore, Overview,
+    PutError, RelationStore, Sequence, Store, StoreError, Versioned,
 };
 use actors::time::Timestamp;
 use tokio::sync::{Notify, oneshot};
@@ -444,6 +445,25 @@ impl RelationStore for FaultyStore {
         let others = others.to_vec();
         let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.bonds_with(user, &others).await }) };
         Box::pin(self.call(("bonds_with", false), unavailable(), work))
+    }
+}
+
+impl MediaStore for FaultyStore {
+    fn media(&self, id: MediaId) -> Answer<'_, Option<Versioned<Media>>> {
+        Box::pin(self.call(("media", false), unavailable(), move |store| Box::pin(async move { store.media(id).await })))
+    }
+
+    fn put_media(&self, media: Media, version: u64) -> Answer<'_, (), PutError> {
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.put_media(media, version).await }) };
+        Box::pin(self.call(("put_media", true), PutError::Store(unknown()), work))
+    }
+
+    fn media_used(&self, user: UserId) -> Answer<'_, u64> {
+        Box::pin(self.call(("media_used", false), unavailable(), move |store| Box::pin(async move { store.media_used(user).await })))
+    }
+
+    fn media_due(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<MediaId>> {
+        Box::pin(self.call(("media_due", false), unavailable(), move |store| Box::pin(async move { store.media_due(now, limit).await })))
     }
 }
 

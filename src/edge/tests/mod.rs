@@ -7,6 +7,7 @@ use actors::accounts::SignUp;
 use actors::limits::{Limit, Limits};
 use actors::node::{Node, World};
 use actors::relay::LocalRelay;
+use actors::testkit::files::NoFiles;
 use actors::testkit::memory::MemoryStore;
 
 use crate::app::{SystemClock, SystemRandom};
@@ -47,7 +48,7 @@ pub(super) async fn doors_of(start: Start, limit: &[(Limit, u64)]) -> Arc<Doors>
         limits: Arc::new(limits),
     };
     let node = Node::start(world).await.expect("started");
-    Doors::new(node, metrics, &Config::of(start).edge)
+    Doors::new(node, Arc::new(NoFiles), metrics, &Config::of(start).edge)
 }
 
 /// An account's number and access token.

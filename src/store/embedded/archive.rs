@@ -13,6 +13,7 @@ use actors::bits::Bits;
 use actors::content::Reaction;
 use actors::entry::{Amendment, Entry, GroupRow, Head, Invitation, Membership, Notice, Preferences};
 use actors::id::{Bucket, DirectNumber, GroupId, LogId, Pos, Segment, Seq, UserId};
+use actors::media::Media;
 use actors::relation::Bond;
 use actors::store::{Answer, Marks, PutError, StoreError, Versioned};
 use fjall::{Iter, Readable, Slice};
@@ -21,9 +22,8 @@ use tokio::sync::oneshot;
 use super::folder::Folder;
 use super::group::{Group, Request};
 use super::keys::{self, Key, Kind, Space};
-use super::reads;
 use super::records::{Damage, Projected, Stored};
-use super::{EmbeddedStore, OpenError};
+use super::{EmbeddedStore, OpenError, reads};
 
 /// Bytes of values on one page of a snapshot.
 const PAGE_BYTES: usize = 1024 * 1024;
@@ -69,6 +69,8 @@ pub(super) fn archived(kind: Kind) -> Archived {
         Kind::Hidden => Archived::In(Section::Hidden),
         Kind::Notice => Archived::In(Section::Notices),
         Kind::NoticesRead => Archived::In(Section::NoticesRead),
+        Kind::Media => Archived::In(Section::Media),
+        Kind::MediaUsed | Kind::MediaDue => Archived::With(Section::Media),
     }
 }
 
@@ -84,7 +86,7 @@ pub(super) fn rows(folder: &Folder, at: &fjall::Snapshot, kind: Kind) -> Iter {
     }
 }
 
-/// Rows under keys that this program does not know.
+/// Rows under keys that this program does not know: those between the tags that it knows.
 pub(super) fn strangers(folder: &Folder, at: &fjall::Snapshot) -> impl Iterator<Item = fjall::Result<RawRow>> + use<> {
     let mut tags: Vec<_> = Kind::ALL.into_iter().filter_map(Kind::tag).collect();
     tags.sort_unstable();
@@ -109,6 +111,7 @@ pub(super) fn record(kind: Kind, key: &[u8], value: &[u8]) -> Result<Option<Reco
     Ok(Some(match kind {
         Kind::Format | Kind::Start | Kind::Commits | Kind::Username | Kind::Email => return Ok(None),
         Kind::LoginOf | Kind::Word | Kind::Handle | Kind::BondOf | Kind::DirectOf => return Ok(None),
+        Kind::MediaUsed | Kind::MediaDue => return Ok(None),
         Kind::Entry => {
             let (log, _) = keys::entry_of(key).ok_or(wrong)?;
             Record::Entry { log, entry: Box::new(Entry::unseal(key, value)?) }
@@ -212,6 +215,13 @@ pub(super) fn record(kind: Kind, key: &[u8], value: &[u8]) -> Result<Option<Reco
             let user = keys::number_of(key).and_then(|number| UserId::new(number).ok()).ok_or(wrong)?;
             let Projected { version, row: up_to } = Projected::<Seq>::unseal(key, value)?;
             Record::NoticesRead { user, version, up_to }
+        }
+        Kind::Media => {
+            let media = Versioned::<Media>::unseal(key, value)?;
+            if keys::media_of(key) != Some(media.row.attachment.id) {
+                return Err(Damage::Value("id"));
+            }
+            Record::Media(media)
         }
     }))
 }
@@ -429,6 +439,7 @@ impl Group<'_> {
             Record::NoticesRead { user, version, up_to } => self.set(Key::NoticesRead(user), &Projected { version, row: up_to }),
             Record::Bond(bond) => self.set_bond(&bond),
             Record::Seen { user, seen } => self.set(Key::Seen(user), &seen),
+            Record::Media(media) => self.set_media(&media)?,
         }
         Ok(())
     }

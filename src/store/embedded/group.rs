@@ -8,9 +8,10 @@ use actors::account::{Account, Login, Seen};
 use actors::archive::Record;
 use actors::entry::{Batch, Head, Row};
 use actors::id::{Bucket, ConversationId, DirectNumber, Epoch, LogId, Pair, Pos, Segment, Seq, UserId};
+use actors::media::Media;
 use actors::relation::Bond;
 use actors::search;
-use actors::store::{AppendError, Block, Marks, PutError, Sequence, StoreError};
+use actors::store::{AppendError, Block, Marks, PutError, Sequence, StoreError, Versioned};
 use tokio::sync::oneshot::Sender;
 
 use super::keys::{Key, Space};
@@ -29,6 +30,7 @@ pub(super) enum Request {
     PutBond(Bond, u64, Sender<Result<(), PutError>>),
     /// Alone in a commit it is not synced.
     Touch(UserId, Seen, Sender<Result<(), StoreError>>),
+    PutMedia(Box<Media>, u64, Sender<Result<(), PutError>>),
     /// Records of an archive.
     Admit(Vec<Record>, Sender<Result<(), StoreError>>),
     /// Nothing comes after this; answered when all before it is durable and the writer is done.
@@ -44,6 +46,8 @@ impl Request {
             Self::Draw(..) | Self::Bind(..) | Self::Touch(..) => (1, 128),
             Self::PutLogin(..) | Self::PutBond(..) => (2, 256),
             Self::PutAccount(..) => (4 + search::WORDS_MAX, 1_024),
+            Self::Draw(..) | Self::Bind(..) | Self::PutLogin(..) => (1, 128),
+            Self::PutAccount(..) | Self::PutMedia(..) => (3, 512),
             Self::Admit(records, _) => (records.len(), records.iter().map(Record::bytes).sum()),
             Self::Close(_) => (0, 0),
         }
@@ -225,6 +229,10 @@ impl<'a> Group<'a> {
                 let result = self.touch(user, seen);
                 self.later(answer, result);
             }
+            Request::PutMedia(media, version, answer) => {
+                let result = self.put_media(*media, version);
+                self.later(answer, result);
+            }
             Request::Admit(records, answer) => {
                 let result = self.admit(records);
                 self.later(answer, result);
@@ -375,6 +383,32 @@ impl<'a> Group<'a> {
             Some(stands) => return Err(StoreError::Corrupt(format!("{segment:?} is bound to {stands:?} already"))),
             None => self.set(key, &bucket),
         }
+        Ok(())
+    }
+
+    fn put_media(&mut self, media: Media, version: u64) -> Result<(), PutError> {
+        let before = self.get::<Versioned<Media>>(Key::Media(media.attachment.id))?;
+        if before.map_or(0, |row| row.version) != version {
+            return Err(PutError::Changed);
+        }
+        self.set_media(&Versioned { version: version + 1, row: media })?;
+        Ok(())
+    }
+
+    /// What is known of a file, in place of what was known, with the rows that follow from it.
+    pub(super) fn set_media(&mut self, media: &Versioned<Media>) -> Result<(), StoreError> {
+        let (id, row) = (media.row.attachment.id, &media.row);
+        let before = self.get::<Versioned<Media>>(Key::Media(id))?.map(|before| before.row);
+        if let Some(at) = before.as_ref().and_then(Media::due_at) {
+            self.set_bytes(Space::Rows, Key::MediaDue(at, id).bytes(), None);
+        }
+        if let Some(at) = row.due_at() {
+            self.set(Key::MediaDue(at, id), &media.version);
+        }
+        let used = Key::MediaUsed(row.owner);
+        let others = self.get::<u64>(used)?.unwrap_or(0).saturating_sub(before.as_ref().map_or(0, Media::counted_bytes));
+        self.set(used, &others.saturating_add(row.counted_bytes()));
+        self.set(Key::Media(id), media);
         Ok(())
     }
 

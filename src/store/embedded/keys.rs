@@ -7,7 +7,9 @@
 
 use actors::account::{Email, Username};
 use actors::id::{Bucket, ConversationId, DirectNumber, GroupId, LogId, LoginId, Pair, Segment, Seq, UserId};
+use actors::media::MediaId;
 use actors::store::Sequence;
+use actors::time::Timestamp;
 
 /// The keyspaces. Each is written often; a keyspace that is not would pin journals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -101,6 +103,12 @@ pub(super) enum Key<'a> {
     Notice(UserId, Seq),
     /// Up to where a user has read the notices.
     NoticesRead(UserId),
+    /// What is known of a file.
+    Media(MediaId),
+    /// The bytes of a user's files.
+    MediaUsed(UserId),
+    /// A file that falls due.
+    MediaDue(Timestamp, MediaId),
 }
 
 /// The kinds of key. Whoever has to think about each of them matches on this.
@@ -138,11 +146,14 @@ pub(super) enum Kind {
     Hidden,
     Notice,
     NoticesRead,
+    Media,
+    MediaUsed,
+    MediaDue,
 }
 
 impl Kind {
     /// All of them.
-    pub(super) const ALL: [Self; 32] = [
+    pub(super) const ALL: [Self; 35] = [
         Self::Entry,
         Self::Head,
         Self::Format,
@@ -175,6 +186,9 @@ impl Kind {
         Self::Hidden,
         Self::Notice,
         Self::NoticesRead,
+        Self::Media,
+        Self::MediaUsed,
+        Self::MediaDue,
     ];
 
     /// The keyspace that its keys lie in.
@@ -188,6 +202,7 @@ impl Kind {
             Self::LoginOf | Self::Word | Self::Handle | Self::Seen | Self::Bond | Self::BondOf => Space::Rows,
             Self::Direct | Self::DirectOf | Self::Amended | Self::Reactions | Self::Gone | Self::Invited => Space::Rows,
             Self::Preferences | Self::Hidden | Self::Notice | Self::NoticesRead => Space::Rows,
+            Self::Media | Self::MediaUsed | Self::MediaDue => Space::Rows,
         }
     }
 
@@ -225,6 +240,9 @@ impl Kind {
             Self::Hidden => Some(HIDDEN),
             Self::Notice => Some(NOTICE),
             Self::NoticesRead => Some(NOTICES_READ),
+            Self::Media => Some(MEDIA),
+            Self::MediaUsed => Some(MEDIA_USED),
+            Self::MediaDue => Some(MEDIA_DUE),
         }
     }
 }
@@ -259,6 +277,9 @@ const PREFERENCES: u8 = 27;
 const HIDDEN: u8 = 28;
 const NOTICE: u8 = 29;
 const NOTICES_READ: u8 = 35;
+const MEDIA: u8 = 30;
+const MEDIA_USED: u8 = 31;
+const MEDIA_DUE: u8 = 32;
 
 const PRINCIPALS: u8 = 1;
 const SEGMENTS: u8 = 2;
@@ -307,6 +328,9 @@ impl Key<'_> {
             Self::Hidden(..) => Kind::Hidden,
             Self::Notice(..) => Kind::Notice,
             Self::NoticesRead(_) => Kind::NoticesRead,
+            Self::Media(_) => Kind::Media,
+            Self::MediaUsed(_) => Kind::MediaUsed,
+            Self::MediaDue(..) => Kind::MediaDue,
         }
     }
 
@@ -363,9 +387,41 @@ impl Key<'_> {
             }
             Self::Notice(user, seq) => tagged(&mut out, NOTICE, &[user.get(), seq.get()]),
             Self::NoticesRead(user) => tagged(&mut out, NOTICES_READ, &[user.get()]),
+            Self::Media(id) => {
+                out.push(MEDIA);
+                out.extend(id.0.to_be_bytes());
+            }
+            Self::MediaUsed(user) => tagged(&mut out, MEDIA_USED, &[user.get()]),
+            Self::MediaDue(at, id) => {
+                out.extend(due_until(*at));
+                out.extend(id.0.to_be_bytes());
+            }
         }
         out
     }
+}
+
+/// What the keys of files that fall due at this moment begin with: the order of the bytes is that of time.
+pub(super) fn due_until(at: Timestamp) -> Vec<u8> {
+    let mut out = vec![MEDIA_DUE];
+    out.extend((at.0 ^ i64::MIN).to_be_bytes());
+    out
+}
+
+/// What the keys of all files that fall due begin with.
+pub(super) fn due_prefix() -> [u8; 1] {
+    [MEDIA_DUE]
+}
+
+/// The moment and the file of the key of one that falls due.
+pub(super) fn due_of(key: &[u8]) -> Option<(Timestamp, MediaId)> {
+    let (at, id) = key.strip_prefix(&[MEDIA_DUE])?.split_first_chunk()?;
+    Some((Timestamp(i64::from_be_bytes(*at) ^ i64::MIN), MediaId(u128::from_be_bytes(id.try_into().ok()?))))
+}
+
+/// The id of a file's key.
+pub(super) fn media_of(key: &[u8]) -> Option<MediaId> {
+    Some(MediaId(u128::from_be_bytes(key.get(1..)?.try_into().ok()?)))
 }
 
 /// What all keys of members of a group begin with.
@@ -726,6 +782,8 @@ mod tests {
             prop_assert!(in_conversation::<2>(&bytes).is_none() || bytes.len() >= 6);
             prop_assert!(hidden_of(&bytes).is_none() || bytes.len() >= 7);
             prop_assert!(notice_of(&bytes).is_none() || bytes.len() >= 4);
+            prop_assert!(due_of(&bytes).is_none() || bytes.len() == 25);
+            prop_assert!(media_of(&bytes).is_none() || bytes.len() == 17);
         }
     }
 
@@ -764,6 +822,10 @@ mod tests {
             Kind::Hidden => Kind::Notice,
             Kind::Notice => Kind::NoticesRead,
             Kind::NoticesRead => return None,
+            Kind::Login => Kind::Media,
+            Kind::Media => Kind::MediaUsed,
+            Kind::MediaUsed => Kind::MediaDue,
+            Kind::MediaDue => return None,
         })
     }
 
@@ -775,6 +837,7 @@ mod tests {
         assert_eq!(tags.len(), Kind::ALL.into_iter().filter(|kind| kind.space() == Space::Rows).count());
         tags.dedup();
         assert_eq!(tags, (1..=NOTICE).chain(NOTICES_READ..=NOTICES_READ).collect::<Vec<_>>());
+        assert_eq!(tags, (1..=LOGIN).chain(MEDIA..=MEDIA_DUE).collect::<Vec<_>>());
     }
 
     #[test]
@@ -811,5 +874,11 @@ mod tests {
         assert_eq!(Key::Hidden(user, group, Bucket(4)).bytes(), [28, 2, 1, 2, 2, 1, 3, 1, 4]);
         assert_eq!(Key::Notice(user, seq).bytes(), [29, 2, 1, 2, 1, 5]);
         assert_eq!(Key::NoticesRead(user).bytes(), [35, 2, 1, 2]);
+        assert_eq!(Key::Media(MediaId(1)).bytes(), [&[30][..], &1_u128.to_be_bytes()].concat());
+        assert_eq!(Key::MediaUsed(user).bytes(), [31, 2, 1, 2]);
+        let due = Key::MediaDue(Timestamp(1), MediaId(2)).bytes();
+        assert_eq!(due, [&[32, 128, 0, 0, 0, 0, 0, 0, 1][..], &2_u128.to_be_bytes()].concat());
+        assert_eq!(due_of(&due), Some((Timestamp(1), MediaId(2))));
+        assert!(Key::MediaDue(Timestamp(-1), MediaId(u128::MAX)).bytes() < Key::MediaDue(Timestamp(0), MediaId(0)).bytes());
     }
 }

@@ -7,10 +7,11 @@ use actors::bits::Bits;
 use actors::content::Reaction;
 use actors::entry::{Amendment, Batch, Entry, GroupRow, Head, Invitation, Membership, Notice, Preferences};
 use actors::id::{Bucket, ConversationId, DirectNumber, Epoch, GroupId, LogId, LoginId, Pair, Segment, Seq, UserId};
+use actors::media::{Media, MediaId};
 use actors::relation::Bond;
 use actors::store::{
-    AccountKey, AccountStore, Answer, AppendError, Block, HomeStore, LogStore, Marks, MemberStore, MessageStore, Overview, PutError,
-    RelationStore, Sequence, StoreError, Versioned,
+    AccountKey, AccountStore, Answer, AppendError, Block, HomeStore, LogStore, Marks, MediaStore, MemberStore, MessageStore, Overview,
+    PutError, RelationStore, Sequence, StoreError, Versioned,
 };
 use actors::time::Timestamp;
 
@@ -240,4 +241,22 @@ impl RelationStore for EmbeddedStore {
 /// How many rows there may be between two spans.
 fn spans(from: Bucket, to: Bucket) -> usize {
     usize::try_from(to.0.saturating_sub(from.0).saturating_add(1)).unwrap_or(usize::MAX)
+}
+
+impl MediaStore for EmbeddedStore {
+    fn media(&self, id: MediaId) -> Answer<'_, Option<Versioned<Media>>> {
+        Box::pin(async move { reads::media(&self.shared, id) })
+    }
+
+    fn put_media(&self, media: Media, version: u64) -> Answer<'_, (), PutError> {
+        Box::pin(async move { self.ask(|answer| Request::PutMedia(Box::new(media), version, answer)).await? })
+    }
+
+    fn media_used(&self, user: UserId) -> Answer<'_, u64> {
+        Box::pin(async move { reads::media_used(&self.shared, user) })
+    }
+
+    fn media_due(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<MediaId>> {
+        Box::pin(self.read(limit, move |shared| reads::media_due(shared, now, limit)))
+    }
 }

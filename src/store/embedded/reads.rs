@@ -4,8 +4,10 @@
 //! seq. Any other damaged row is an error, because there is no right answer without it.
 
 use actors::entry::{Entry, GroupRow, Head, Membership};
-use actors::id::{BUCKET_SEQS, Bucket, ConversationId, GroupId, LogId, Pos, Segment, Seq, UserId};
-use actors::store::{Marks, StoreError};
+use actors::id::{BUCKET_SEQS, Bucket, ConversationId, GroupId, LogId, LoginId, Pos, Segment, Seq, UserId};
+use actors::media::{Media, MediaId};
+use actors::store::{AccountKey, Marks, StoreError, Versioned};
+use actors::time::Timestamp;
 use fjall::{Readable, Slice, Snapshot};
 
 use super::keys::{self, Key, Space};
@@ -223,4 +225,24 @@ pub(super) fn marks_at(shared: &Shared, at: &Snapshot, user: UserId, conversatio
 pub(super) fn marks_of(shared: &Shared, conversation: ConversationId, users: &[UserId]) -> Result<Vec<Marks>, StoreError> {
     let at = shared.folder.database().snapshot();
     users.iter().map(|user| row_at(shared, &at, Key::Marks(*user, conversation)).map(Option::unwrap_or_default)).collect()
+}
+
+pub(super) fn media(shared: &Shared, id: MediaId) -> Result<Option<Versioned<Media>>, StoreError> {
+    row(shared, Key::Media(id))
+}
+
+pub(super) fn media_used(shared: &Shared, user: UserId) -> Result<u64, StoreError> {
+    row(shared, Key::MediaUsed(user)).map(Option::unwrap_or_default)
+}
+
+pub(super) fn media_due(shared: &Shared, now: Timestamp, limit: usize) -> Result<Vec<MediaId>, StoreError> {
+    let mut found = Vec::new();
+    if limit == 0 {
+        return Ok(found);
+    }
+    scan(shared, &keys::due_prefix(), &keys::due_prefix(), |key, _version: u64| {
+        found.extend(keys::due_of(key).filter(|(at, _)| *at <= now).map(|(_, id)| id));
+        found.len() < limit && keys::due_of(key).is_none_or(|(at, _)| at <= now)
+    })?;
+    Ok(found)
 }

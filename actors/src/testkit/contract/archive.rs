@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::samples::{account, batch, claim, direct, every_act, fill, group, head, login, marks, of_group, picture, seq, user, write};
+use super::samples::{
+    account, batch, claim, direct, every_act, fill, group, head, login, marks, media, of_group, picture, seq, user, write,
+};
 use crate::account::{Account, Login, Standing};
 use crate::archive::{Archive, Record, Section, Snapshot};
 use crate::content::{AboutText, GroupName};
@@ -52,6 +54,11 @@ pub async fn write_every_kind(store: &dyn Store) {
     write(store, user(7).into(), 1, 2, vec![(1, Row::Listed(direct(7, 8), true)), (2, Row::Listed(of_group(9), false))]).await;
     store.raise(direct(7, 8), vec![(user(7), marks(12, 11)), (user(8), marks(5, 0))]).await.expect("raised");
     store.raise(of_group(9), vec![(user(7), marks(1, 1))]).await.expect("raised");
+    store.put_media(media(1, 7, 100, Some(50)), 0).await.expect("written");
+    store.put_media(media(u128::MAX, 7, 1_000, None), 0).await.expect("written");
+    let erased = crate::media::Media { erased_at: Some(Timestamp(60)), ..media(2, 8, 10, Some(55)) };
+    store.put_media(media(2, 8, 10, Some(55)), 0).await.expect("written");
+    store.put_media(erased, 1).await.expect("written");
 }
 
 async fn write_acts(store: &dyn Store, log: LogId) {
@@ -107,6 +114,11 @@ async fn they_answer_alike(from: &dyn Kept, to: &dyn Kept) {
     assert_eq!(to.listed(user(7), None, 9).await, from.listed(user(7), None, 9).await);
     let both: [ConversationId; 2] = [direct(7, 8), of_group(9)];
     assert_eq!(to.marks(user(7), &both).await, from.marks(user(7), &both).await);
+    for owner in [user(7), user(8)] {
+        assert_eq!(to.media_used(owner).await, from.media_used(owner).await);
+    }
+    let far = Timestamp(i64::MAX);
+    assert_eq!(to.media_due(far, 9).await, from.media_due(far, 9).await);
     let taken = to.put_account(account(10, "ann", "other@example.org"), 0).await;
     assert_eq!(taken, from.put_account(account(10, "ann", "other@example.org"), 0).await, "a name is taken there too");
     assert!(taken.is_err());

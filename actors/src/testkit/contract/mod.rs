@@ -6,6 +6,7 @@
 pub mod log;
 pub mod members;
 pub mod accounts;
+pub mod media;
 pub mod archive;
 pub mod samples;
 
@@ -22,7 +23,7 @@ pub type Sentence = (&'static str, for<'a> fn(&'a dyn Store) -> Proof<'a>);
 
 /// Every sentence.
 pub fn sentences() -> Vec<Sentence> {
-    [log::SENTENCES, members::SENTENCES, accounts::SENTENCES].concat()
+    [log::SENTENCES, members::SENTENCES, accounts::SENTENCES, media::SENTENCES].concat()
 }
 
 /// Proves each sentence on a fresh store; `begin` is told which one comes next.

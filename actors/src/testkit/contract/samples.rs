@@ -12,7 +12,7 @@ use crate::entry::{Act, Batch, Digest, Entry, Erased, GroupChange, Head, Notice,
 use crate::id::{
     BUCKET_SEQS, BatchId, ConversationId, Door, Epoch, GroupId, Incarnation, LogId, LoginId, MessageId, Pair, Pos, Segment, Seq, UserId,
 };
-use crate::media::{Attachment, MediaId, MediaKind};
+use crate::media::{Attachment, Media, MediaId, MediaKind, Purpose};
 use crate::store::{Answer, Mark, Marks, Store};
 use crate::time::Timestamp;
 
@@ -266,5 +266,23 @@ pub fn login(number: u128) -> Login {
         used_at: Timestamp(2),
         device: "Ann’s phone".into(),
         door: Door(3),
+    }
+}
+
+/// What is known of a file of so many bytes; with every field in use if it has an end.
+pub fn media(number: u128, owner: u64, bytes: u64, expires_at: Option<i64>) -> Media {
+    Media {
+        attachment: Attachment {
+            id: MediaId(number),
+            name: "a “photo” 🙂.png".into(),
+            kind: if expires_at.is_some() { MediaKind::Png } else { MediaKind::Other },
+            bytes,
+            pixels: expires_at.map(|_| (640, 480)),
+            uploaded_at: Timestamp(1_767_225_600_000_001),
+            expires_at: expires_at.map(Timestamp),
+        },
+        owner: user(owner),
+        purpose: if expires_at.is_some() { Purpose::Attachment } else { Purpose::Picture },
+        erased_at: None,
     }
 }

@@ -47,6 +47,7 @@ impl Rows {
         self.of_homes(&mut all);
         all.extend(self.bonds.values().cloned().map(Record::Bond));
         all.extend(self.seen.iter().map(|(user, seen)| Record::Seen { user: *user, seen: *seen }));
+        all.extend(self.media.values().cloned().map(Record::Media));
         all
     }
 
@@ -153,6 +154,7 @@ impl Rows {
             Record::NoticesRead { user, version, up_to } => drop(self.notices_read.insert(user, (version, up_to))),
             Record::Bond(bond) => drop(self.bonds.insert(bond.row.pair, bond)),
             Record::Seen { user, seen } => drop(self.seen.insert(user, seen)),
+            Record::Media(media) => drop(self.media.insert(media.row.attachment.id, media)),
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 //! | `rows` | what it holds, and how a batch becomes rows |
 //! | `accounts` | accounts, logins, search, when users were here |
 //! | `members` | members, lists and marks, and what a list shows of a conversation |
+//! | `media` | what is known of files |
 //! | `messages` | what became of messages, and what follows from users' own logs |
 //! | `relations` | bonds |
 //! | `archive` | everything, as records |
@@ -14,6 +15,7 @@ mod store;
 mod rows;
 mod accounts;
 mod members;
+mod media;
 mod messages;
 mod relations;
 mod archive;

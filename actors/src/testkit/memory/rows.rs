@@ -7,6 +7,7 @@ use crate::bits::Bits;
 use crate::content::Reaction;
 use crate::entry::{Amendment, Batch, Entry, GroupRow, Head, Invitation, Membership, Notice, Preferences, Projection, Row};
 use crate::id::{Bucket, ConversationId, DirectNumber, Epoch, GroupId, LogId, LoginId, Pair, Pos, Segment, Seq, UserId};
+use crate::media::{Media, MediaId};
 use crate::relation::Bond;
 use crate::store::{AppendError, Marks, Sequence, Versioned};
 
@@ -36,6 +37,7 @@ pub(super) struct Rows {
     pub(super) emails: BTreeMap<String, UserId>,
     pub(super) logins: BTreeMap<LoginId, Versioned<Login>>,
     pub(super) seen: BTreeMap<UserId, Seen>,
+    pub(super) media: BTreeMap<MediaId, Versioned<Media>>,
 }
 
 #[derive(Default)]

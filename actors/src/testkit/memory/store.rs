@@ -32,8 +32,9 @@ pub enum Call {
     Bind,
     /// [`MemberStore::raise`](crate::store::MemberStore::raise).
     Raise,
-    /// [`AccountStore::put_account`](crate::store::AccountStore::put_account), `put_login`, and
-    /// [`RelationStore::put_bond`](crate::store::RelationStore::put_bond).
+    /// [`AccountStore::put_account`](crate::store::AccountStore::put_account), `put_login`,
+    /// [`RelationStore::put_bond`](crate::store::RelationStore::put_bond) and
+    /// [`MediaStore::put_media`](crate::store::MediaStore::put_media).
     Put,
     /// [`AccountStore::touch`](crate::store::AccountStore::touch).
     Touch,

@@ -228,6 +228,17 @@ pub enum Fault {
     /// A login of no account.
     #[error("there is a login of an account that is not there")]
     LoginStray,
+    /// A file that falls due stands at no moment, or at a wrong one.
+    #[error("a file of the user stands at another time than that at which it falls due, or at none")]
+    DueWrong,
+    /// The sum of a user's files is another.
+    #[error("the user's files are said to have {said} bytes and have {found}")]
+    UsedWrong {
+        /// What stands there.
+        said: u64,
+        /// What they have.
+        found: u64,
+    },
     /// Numbers would be given out a second time.
     #[error("the sequence of {} stands at {last}, and number {used} is in use: it would be given out again", name_of_sequence(*.sequence))]
     Sequence {
@@ -265,6 +276,7 @@ impl Fault {
             Self::WordsWrong | Self::LoginsWrong | Self::BondHalf | Self::NumberAstray(_) => {
                 "export the folder and import it into another: what leads to them is made anew"
             }
+            Self::DueWrong | Self::UsedWrong { .. } => "export the folder and import it into another: these rows are made anew",
             Self::Sequence { .. } => "export the folder and import it into another: sequences are raised",
             Self::Counts => "keep a copy of the folder and restore it from a backup or an export",
         }
@@ -317,6 +329,7 @@ pub(super) fn made(entry: &Entry, record: &Record) -> bool {
         },
         Record::NoticesRead { up_to, .. } => entry.act == Act::NoticesRead { up_to: *up_to },
         Record::Sequence { .. } | Record::Account(_) | Record::Login(_) | Record::Segment { .. } => true,
+        Record::Sequence { .. } | Record::Account(_) | Record::Login(_) | Record::Segment { .. } | Record::Media(_) => true,
         Record::Head { .. } | Record::Entry { .. } | Record::Marks { .. } => true,
         Record::Direct { .. } | Record::Bond(_) | Record::Seen { .. } => true,
     }

@@ -1,7 +1,8 @@
 //! The walk of `parlance check`: every row of a folder that no node uses is read, and the rules are asked about it.
 //!
-//! It writes nothing. What it holds is one log's members and newest keys; rows that belong together are looked up.
+//! It writes nothing. What it holds is one log's members and newest keys, and one number for each user who has files; rows that belong together are looked up.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -10,6 +11,7 @@ use actors::archive::Record;
 use actors::bits::Bits;
 use actors::entry::{Amendment, Entry, GroupRow, Head, Invitation, Membership, Notice, Preferences};
 use actors::id::{Bucket, ConversationId, DirectNumber, GroupId, LogId, Pair, Pos, Seq, UserId};
+use actors::media::Media;
 use actors::relation::Bond;
 use actors::store::{Sequence, Versioned};
 use fjall::{Readable, Snapshot};
@@ -28,7 +30,8 @@ use crate::store::embedded::records::{Projected, Stored};
 pub fn check(folder: &Path, tell: &mut dyn FnMut(&Problem)) -> Result<Report, OpenError> {
     let offline = Offline::open(folder)?;
     let at = offline.folder().database().snapshot();
-    let mut check = Check { folder: offline.folder(), at, report: Report::default(), tell, principals: 0, segments: 0, directs: 0 };
+    let (folder, report, used) = (offline.folder(), Report::default(), BTreeMap::new());
+    let mut check = Check { folder, at, report, tell, principals: 0, segments: 0, directs: 0, used };
     if catch_unwind(AssertUnwindSafe(|| check.all())).is_err() {
         let why = "the database cannot make sense of its files".to_owned();
         check.found(Subject::Folder, Fault::Broken { part: "store", why });
@@ -45,6 +48,8 @@ struct Check<'a> {
     principals: u64,
     segments: u64,
     directs: u64,
+    /// The bytes of each user's files.
+    used: BTreeMap<UserId, u64>,
 }
 
 impl Check<'_> {
@@ -66,6 +71,9 @@ impl Check<'_> {
                 Kind::Invited | Kind::Preferences | Kind::Hidden | Kind::Notice | Kind::NoticesRead => self.records(kind),
                 Kind::LoginOf | Kind::Word | Kind::Handle | Kind::BondOf => self.leads(kind),
                 Kind::DirectOf => self.direct_numbers(),
+                Kind::Marks | Kind::Listed | Kind::Account | Kind::Login | Kind::Media => self.records(kind),
+                Kind::MediaUsed => self.used(kind),
+                Kind::MediaDue => self.due(kind),
             }
         }
         self.counts();
@@ -325,6 +333,7 @@ impl Check<'_> {
                 self.extend(Subject::Pair(bond.row.pair), (!both).then_some(Fault::BondHalf));
             }
             Record::Seen { user, .. } => self.saw_user(*user),
+            Record::Media(media) => self.media(&media.row),
         }
     }
 
@@ -349,7 +358,7 @@ impl Check<'_> {
             Record::Group { .. } | Record::Member { .. } | Record::Own { .. } | Record::Listed { .. } | Record::Marks { .. } => {}
             Record::Account(_) | Record::Login(_) | Record::Preferences { .. } | Record::Hidden { .. } => {}
             Record::Notice { .. } | Record::NoticesRead { .. } => {}
-            Record::Direct { .. } | Record::Bond(_) | Record::Seen { .. } => {}
+            Record::Direct { .. } | Record::Bond(_) | Record::Seen { .. } | Record::Media(_) => {}
         }
     }
 
@@ -401,6 +410,41 @@ impl Check<'_> {
             let number = keys::number_of(key).ok_or("the key names no number")?;
             let has = check.get::<Projected<DirectNumber>>(Key::Direct(pair)).map(|row| row.row.get()) == Some(number);
             check.extend(Subject::Pair(pair), (!has).then_some(Fault::NumberAstray(number)));
+            Ok(())
+        });
+    }
+
+    fn media(&mut self, media: &Media) {
+        self.saw_user(media.owner);
+        let sum = self.used.entry(media.owner).or_default();
+        *sum = sum.saturating_add(media.counted_bytes());
+        let stands = media.due_at().is_none_or(|at| self.get::<u64>(Key::MediaDue(at, media.attachment.id)).is_some());
+        self.extend(Subject::Account(media.owner), (!stands).then_some(Fault::DueWrong));
+    }
+
+    /// The sums of users' files; asked after the files.
+    fn used(&mut self, kind: Kind) {
+        self.each(kind, |check, key, value| {
+            let said = u64::unseal(key, value).map_err(|damage| damage.to_string())?;
+            let user = keys::number_of(key).and_then(|number| UserId::new(number).ok()).ok_or("the key names no user")?;
+            let found = check.used.remove(&user).unwrap_or(0);
+            check.extend(Subject::Account(user), (said != found).then_some(Fault::UsedWrong { said, found }));
+            Ok(())
+        });
+        for (user, found) in std::mem::take(&mut self.used) {
+            self.extend(Subject::Account(user), (found != 0).then_some(Fault::UsedWrong { said: 0, found }));
+        }
+    }
+
+    /// Files that fall due, each at the moment that it has.
+    fn due(&mut self, kind: Kind) {
+        self.each(kind, |check, key, value| {
+            u64::unseal(key, value).map_err(|damage| damage.to_string())?;
+            let (at, id) = keys::due_of(key).ok_or("the key names no file")?;
+            let media = check.get::<Versioned<Media>>(Key::Media(id)).map(|media| media.row);
+            let subject = media.as_ref().map_or(Subject::Folder, |media| Subject::Account(media.owner));
+            let right = media.and_then(|media| media.due_at()) == Some(at);
+            check.extend(subject, (!right).then_some(Fault::DueWrong));
             Ok(())
         });
     }
@@ -478,5 +522,8 @@ fn kind_name(kind: Kind) -> &'static str {
         Kind::Hidden => "hidden entries",
         Kind::Notice => "notices",
         Kind::NoticesRead => "marks of read notices",
+        Kind::Media => "files",
+        Kind::MediaUsed => "sums of files",
+        Kind::MediaDue => "files that fall due",
     }
 }

@@ -10,6 +10,8 @@
 //! | `relation` | a bond, with its version | 1 | none |
 //! | `marks` | a member's marks | 1 | none |
 //! | `account` | accounts and logins, each with its version; when a user was here | 1 | none |
+//! | `account` | accounts and logins, each with its version | 1 | none |
+//! | `media` | what is known of a file, with its version | 1 | none |
 //! | `number` | counters, whose a name is, which bucket a segment is of | 1 | none |
 //!
 //! A field may be added (a reader knows its default); any other change is a new version whose record names the old
@@ -26,6 +28,7 @@ mod home;
 mod relation;
 mod marks;
 mod account;
+mod media;
 mod number;
 #[cfg(test)]
 #[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may panic")]

@@ -8,6 +8,7 @@ use actors::entry::{Act, Entry, GroupRow, Head, Membership, Role};
 use actors::id::{
     BatchId, Bucket, ConversationId, Epoch, GroupId, Incarnation, LogId, LoginId, MessageId, NUMBER_MAX, Pair, Pos, Segment, Seq, UserId,
 };
+use actors::media::{Attachment, Media, MediaId, MediaKind, Purpose, file_name};
 use actors::store::{Mark, Marks, Sequence, Versioned};
 use actors::time::Timestamp;
 use bytes::Bytes;
@@ -75,6 +76,19 @@ fn entry() -> impl Strategy<Value = Entry> {
         at,
         act,
     })
+}
+
+fn media() -> impl Strategy<Value = Media> {
+    let kind = (0..MediaKind::ALL.len()).prop_map(|index| MediaKind::ALL[index]);
+    let shown = (any::<u128>(), ".{0,60}", kind, any::<u64>(), any::<Option<(u32, u32)>>());
+    (shown, at(), prop::option::of(at()), prop::option::of(at()), user(), any::<bool>()).prop_map(
+        |((id, name, kind, bytes, pixels), uploaded_at, expires_at, erased_at, owner, picture)| Media {
+            attachment: Attachment { id: MediaId(id), name: file_name(&name), kind, bytes, pixels, uploaded_at, expires_at },
+            owner,
+            purpose: if picture { Purpose::Picture } else { Purpose::Attachment },
+            erased_at,
+        },
+    )
 }
 
 fn head() -> impl Strategy<Value = Head> {
@@ -202,6 +216,11 @@ proptest! {
     }
 
     #[test]
+    fn files_come_back(media in media(), version: u64, flip: usize) {
+        check(Key::Media(media.attachment.id), &Versioned { version, row: media }, flip)?;
+    }
+
+    #[test]
     fn numbers_come_back(number: u64, user in user(), log in log(), bucket: u64, flip: usize) {
         check(Key::Sequence(Sequence::Segments), &number, flip)?;
         check(Key::Account(user), &user, flip)?;
@@ -219,6 +238,7 @@ proptest! {
         survives::<Marks>(Key::Format, &bytes);
         survives::<Versioned<Account>>(Key::Format, &bytes);
         survives::<Versioned<Login>>(Key::Format, &bytes);
+        survives::<Versioned<Media>>(Key::Format, &bytes);
         survives::<u64>(Key::Format, &bytes);
         survives::<UserId>(Key::Format, &bytes);
         survives::<(LogId, Bucket)>(Key::Format, &bytes);
