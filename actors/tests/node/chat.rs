@@ -266,6 +266,6 @@ async fn an_empty_message_is_refused() {
     let mut ann = stage.connect(1).await;
     assert_eq!(ann.ask(post(direct(1, 2), "k", "")).await, Err(Rejected::EmptyMessage));
     let content = Content { text: "x".into(), reply_to: Some(seq(4)), ..Content::default() };
-    let command = actors::command::Command::Post { conversation: direct(1, 2), client_key: crate::world::key("k"), content };
+    let command = actors::command::Command::Post { conversation: direct(1, 2), client_key: crate::world::key("k"), content, media: vec![] };
     assert_eq!(ann.ask(command).await, Err(Rejected::NoSuchEntry { seq: seq(4) }));
 }

@@ -100,7 +100,7 @@ pub(crate) fn key(text: &str) -> ClientKey {
 
 pub(crate) fn post(conversation: ConversationId, client_key: &str, text: &str) -> Command {
     let content = Content { text: text.into(), ..Content::default() };
-    Command::Post { conversation, client_key: key(client_key), content }
+    Command::Post { conversation, client_key: key(client_key), content, media: vec![] }
 }
 
 /// One connection of one user.

@@ -475,7 +475,7 @@ impl Client {
         let Some(conversation) = conversation else { return };
         let client_key = self.key();
         let content = Content { text: format!("{} says {}", self.number, self.wishes.len()).into(), ..Content::default() };
-        self.wish(Command::Post { conversation, client_key, content });
+        self.wish(Command::Post { conversation, client_key, content, media: vec![] });
     }
 
     /// The same again, though it was answered: the first answer must come back.
@@ -497,7 +497,7 @@ impl Client {
             && self.has_room()
         {
             let content = Content { text: "something else".into(), ..Content::default() };
-            let command = Command::Post { conversation, client_key, content };
+            let command = Command::Post { conversation, client_key, content, media: vec![] };
             self.ask(asked(&command), Open::Other, Ok(command));
         }
     }
