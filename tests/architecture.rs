@@ -100,6 +100,7 @@ const PARTS: &[Part] = &[
 const WORDS: &[&str] = &[
     "account",
     "archive",
+    "bits",
     "command",
     "content",
     "credential",
@@ -111,6 +112,8 @@ const WORDS: &[&str] = &[
     "media",
     "outbound",
     "rejected",
+    "relation",
+    "search",
     "session",
     "store",
     "telemetry",

@@ -199,7 +199,7 @@ mod tests {
             assert_eq!(store.listed(seeded.users[place], None, 10).await.expect("readable"), listed);
         }
         let account = store.account(AccountKey::Id(seeded.users[499])).await.expect("readable").expect("there").row;
-        assert!(account.active && account.password.is_none());
+        assert!(account.is_active() && account.password.is_none());
     }
 }
 

@@ -6,7 +6,7 @@
 //! | [`credentials`] | credentials that nobody asks for |
 //! | [`files`] | a library without files |
 //! | [`memory`] | the store in memory, with real epochs and faults on request |
-//! | [`story`] | a small true history, told by a node |
+//! | [`story`] | a small true history, told by a node; its end by hand |
 //! | [`contract`] | what every store must do, run whole by each implementation |
 //!
 //! Nothing here is part of a server.
@@ -16,4 +16,5 @@ pub mod credentials;
 pub mod files;
 pub mod memory;
 pub mod story;
+mod epilogue;
 pub mod contract;

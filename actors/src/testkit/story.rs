@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::clock::{ManualClock, SeededRandom};
 use super::contract::samples::{account, direct, login, media, of_group, user};
+use super::epilogue;
 use crate::account::{Account, Login};
 use crate::command::{Command, MarkKind, Query, Span};
 use crate::content::{ClientKey, Content, GroupName, Opaque};
@@ -140,12 +141,13 @@ pub async fn tell(store: Arc<dyn Store>, messages: u64) {
     store.put_login(Login { user: user(4), ..login(4) }, 1).await.expect("nobody else changes it");
     store.put_media(media(1, 1, 100, Some(50)), 0).await.expect("a new file");
     store.put_media(media(2, 4, 1_000, None), 0).await.expect("a new file");
-    let teller = Teller::over(store, 1).await;
+    let teller = Teller::over(Arc::clone(&store), 1).await;
     let (ann, ben, cid) = (teller.connect(user(1)).await, teller.connect(user(2)).await, teller.connect(user(3)).await);
     between_two(&teller, &ann, &ben).await;
     in_a_group(&teller, &ann, &cid).await;
     teller.chatter(&ben, direct(1, 2), messages).await;
     teller.stop().await;
+    epilogue::tell(&*store).await;
 }
 
 async fn between_two(teller: &Teller, ann: &Arc<Session>, ben: &Arc<Session>) {
