@@ -54,16 +54,16 @@ impl Target {
             }
         }
     }
+}
 
-    /// What an edit makes of it: what it answers, forwards and carries stays.
-    fn edited(&self, before: &Content, by: &Content) -> Content {
-        Content {
-            reply_to: before.reply_to,
-            attachments: before.attachments.clone(),
-            forwarded: before.forwarded,
-            door: before.door,
-            ..by.clone()
-        }
+/// What an edit makes of a message: what it answers, forwards and carries stays.
+fn edited(before: &Content, by: &Content) -> Content {
+    Content {
+        reply_to: before.reply_to,
+        attachments: before.attachments.clone(),
+        forwarded: before.forwarded,
+        door: before.door,
+        ..by.clone()
     }
 }
 
@@ -81,7 +81,7 @@ impl Conversation {
             Act::Edited { content, .. } => {
                 let before = target.content()?;
                 self.may(user, Deed::Edit { own }, now)?;
-                self.acceptable(&target.edited(before, content), limits)?;
+                self.acceptable(&edited(before, content), limits)?;
                 full(target.amendment.edits.len(), Limit::EditsMessage, "edits", limits)
             }
             Act::Deleted { .. } => {
@@ -121,7 +121,7 @@ pub(super) fn project(target: &Target, entry: &Entry) -> Vec<Row> {
     match &entry.act {
         Act::Edited { content, .. } => {
             let mut amendment = target.amendment.clone();
-            amendment.edited = Some((target.edited(before, content), entry.at));
+            amendment.edited = Some((edited(before, content), entry.at));
             amendment.edits.push(entry.seq);
             vec![Row::Amended(seq, amendment)]
         }
@@ -174,8 +174,8 @@ mod tests {
 
     use super::*;
     use crate::content::ClientKey;
-    use crate::id::{ConversationId, MessageId, Pair, Pos};
     use crate::conversation::state::{Direct, Members};
+    use crate::id::{ConversationId, MessageId, Pair, Pos};
 
     fn user(number: u64) -> UserId {
         UserId::new(number).expect("valid")

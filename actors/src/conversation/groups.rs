@@ -173,7 +173,11 @@ pub fn asked(user: UserId, command: &Command) -> Option<Act> {
         Command::Delete { target, .. } => Some(Act::Deleted { target: *target }),
         Command::React { target, reaction, on, .. } => Some(Act::Reacted { target: *target, reaction: reaction.clone(), on: *on }),
         Command::CreateGroup { name, members, open, .. } => Some(created(user, name, members, *open)),
-        Command::ChangeGroup { change, picture, .. } => Some(Act::Changed(showing(change, *picture))),
+        Command::ChangeGroup { change, picture, .. } => {
+            // What the picture is is looked up before it is stored.
+            let picture = picture.map(|picture| picture.map(|id| Picture { id, kind: MediaKind::Other }));
+            Some(Act::Changed(GroupChange { picture, ..change.clone() }))
+        }
         Command::SetRole { member, role, .. } => Some(Act::RoleSet { member: *member, role: *role }),
         Command::HandOver { to, .. } => Some(Act::HandedOver { to: *to }),
         Command::Invite { users, .. } => Some(Act::Invited { users: once(users), expires_at: Timestamp::default() }),
@@ -189,12 +193,6 @@ pub fn asked(user: UserId, command: &Command) -> Option<Act> {
 /// What a post says, with the files that it names; what they are is looked up before it is stored.
 pub(super) fn carrying(content: &Content, media: &[MediaId]) -> Content {
     Content { attachments: media.iter().map(|id| Attachment::named(*id)).collect(), ..content.clone() }
-}
-
-/// What a group is to be, with the picture that is named; what it is is looked up before it is stored.
-fn showing(change: &GroupChange, picture: Option<Option<MediaId>>) -> GroupChange {
-    let picture = picture.map(|picture| picture.map(|id| Picture { id, kind: MediaKind::Other }));
-    GroupChange { picture, ..change.clone() }
 }
 
 fn created(creator: UserId, name: &GroupName, members: &[UserId], open: bool) -> Act {
