@@ -275,7 +275,7 @@ mod tests {
                     5 => group.propose_invitation(by, &[whom], now, &limits),
                     6 => group.propose_declining(by, whom, now),
                     7 => group.propose_change(by, &GroupChange { open: Some(nth % 2 == 0), ..GroupChange::default() }, now),
-                    _ => group.propose_joining(by, now, &limits).and_then(|act| act.map_err(|_| Rejected::NotAGroup)),
+                    _ => group.propose_joining(by, now, &limits).and_then(|act| act.or(Err(Rejected::NotAGroup))),
                 };
                 let Ok(act) = proposed else { continue };
                 let entry = entry(nth, by, act);
