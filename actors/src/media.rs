@@ -61,7 +61,7 @@ pub enum MediaKind {
     Mp3,
     /// Ogg audio or video.
     Ogg,
-    /// WebM video.
+    /// `WebM` video.
     Webm,
     /// WAV audio.
     Wav,
