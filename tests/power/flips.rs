@@ -1,8 +1,8 @@
 //! Bit rot: one bit of a closed folder flips, in any file and anywhere in it.
 //!
 //! The answer is then the right one, or an error, or a page that leaves out what cannot be read and says so in a count;
-//! never another answer and never a panic. A flip in what was written after the witness's last count could pass for a
-//! torn write; after a clean stop, as here, there is nothing after it.
+//! never another answer and never a panic. A flip in the last write could pass for a torn one if the witness had not
+//! counted it; after a clean stop, as here, it has.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

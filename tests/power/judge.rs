@@ -1,19 +1,19 @@
 //! Opens a folder as the next start would, reads everything, and says what is wrong with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use actors::entry::Entry;
-use actors::id::{ConversationId, LogId, Seq};
-use actors::store::{AccountKey, AccountStore, LogStore, MemberStore, Sequence, Store};
+use actors::id::{Bucket, ConversationId, LogId, Seq};
+use actors::store::{AccountKey, AccountStore, LogStore, MemberStore, MessageStore, Sequence, Store};
 use actors::testkit::contract::samples::{account, direct, head, user, whole};
 use parlance::store::embedded::{EmbeddedStore, OpenError, Options};
 
 use crate::trace::Event;
-use crate::workload::{ACCOUNTS, LOGS, act, batch_size, conversation, group_row, log, next_batch};
+use crate::workload::{ACCOUNTS, LOGS, act, batch_size, conversation, deleted, erased, gone, group_row, log, next_batch};
 
 /// What the child had said by the time of the cut.
 #[derive(Debug, Clone, Default)]
@@ -77,7 +77,11 @@ async fn judge_log(store: &EmbeddedStore, said: &Said, n: u64, padding: usize) -
     }
     ensure(boundary == stands.tail, "a batch is not whole", &(n, tail))?;
     let entries = whole(store, log(n)).await;
-    let right = |(entry, seq): (&Entry, u64)| entry.seq.get() == seq && entry.act == act(n, seq, padding);
+    let gone: BTreeSet<_> = deleted(n, stands.tail).into_iter().collect();
+    let right = |(entry, seq): (&Entry, u64)| {
+        let expected = if gone.contains(&entry.seq) { erased(n, seq, padding) } else { act(n, seq, padding) };
+        entry.seq.get() == seq && entry.act == expected
+    };
     ensure(entries.len() as u64 == tail && entries.iter().zip(1..).all(right), "entries are missing or wrong", &(n, tail, entries.len()))?;
     let last = entries.last().map(|entry| (entry.pos, entry.at));
     ensure(last.is_none_or(|last| last == (stands.count, stands.last_at)), "head and last entry differ", &(n, stands))?;
@@ -86,6 +90,7 @@ async fn judge_log(store: &EmbeddedStore, said: &Said, n: u64, padding: usize) -
     ensure(own.badge == stands.count, "the own position differs from the log", &(n, own, stands))?;
     let read = store.marks(user(2), &[conversation]).await.map_err(|error| error.to_string())?[0].read.seq.get();
     ensure(read >= said.of("raised", n) && read <= tail, "a mark fell or ran ahead", &(n, read, tail))?;
+    judge_deletions(store, n, conversation, stands.tail).await?;
     if let ConversationId::Group(group) = conversation {
         let row = store.group(group).await.map_err(|error| error.to_string())?;
         let place = store.membership(group, user(1)).await.map_err(|error| error.to_string())?;
@@ -93,6 +98,17 @@ async fn judge_log(store: &EmbeddedStore, said: &Said, n: u64, padding: usize) -
         ensure(place.map(|place| place.since) == (tail > 0).then_some(stands.tail), "the member's row differs from the log", &(n, place))?;
     }
     Ok(())
+}
+
+/// What was deleted with the batches that are there is known to be, and nothing else.
+async fn judge_deletions(store: &EmbeddedStore, n: u64, conversation: ConversationId, tail: Seq) -> Result<(), String> {
+    let amended = store.amendments(conversation, Seq::ZERO, tail, usize::MAX).await.map_err(|error| error.to_string())?;
+    let found: Vec<_> = amended.into_iter().filter(|(_, amendment)| amendment.deleted.is_some()).map(|(seq, _)| seq).collect();
+    ensure(found == deleted(n, tail), "amendments and deletions differ", &(n, found, tail))?;
+    let spans = store.gone(conversation, Bucket(0), tail.bucket()).await.map_err(|error| error.to_string())?;
+    let right = spans.iter().all(|(span, bits)| *bits == gone(n, tail, *span));
+    let count: u64 = spans.iter().map(|(_, bits)| bits.count()).sum();
+    ensure(right && count == deleted(n, tail).len() as u64, "deleted positions and deletions differ", &(n, spans.len(), count))
 }
 
 async fn judge_list(store: &EmbeddedStore, n: u64, tail: u64) -> Result<(), String> {

@@ -9,9 +9,10 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use actors::content::{AboutText, GroupName};
-use actors::entry::{Act, Batch, GroupRow, Head, Membership, Projection, Role, Row};
-use actors::id::{BUCKET_SEQS, ConversationId, Epoch, LogId, Seq};
+use actors::bits::Bits;
+use actors::content::{AboutText, ClientKey, GroupName};
+use actors::entry::{Act, Amendment, Batch, Digest, Entry, Erased, GroupRow, Head, Membership, Projection, Role, Row};
+use actors::id::{BUCKET_SEQS, Bucket, ConversationId, Epoch, LogId, MessageId, Seq};
 use actors::store::{AccountStore, LogStore, MemberStore, Sequence};
 use actors::testkit::clock::SeededRandom;
 use actors::testkit::contract::samples::{account, batch, direct, head, marks, message, of_group, user};
@@ -114,6 +115,48 @@ pub(crate) fn group_row(tail: u64) -> GroupRow {
     GroupRow { name, members: tail, created_at, about: AboutText::default(), picture: None, open: false, updated_at: created_at }
 }
 
+/// In a group each batch deletes the last message of the one before: where they stand, up to this tail.
+pub(crate) fn deleted(n: u64, tail: Seq) -> Vec<Seq> {
+    let mut boundaries = Vec::new();
+    let mut boundary = Seq::ZERO.plus(batch_size(n, Seq::ZERO));
+    while matches!(conversation(n), Some(ConversationId::Group(_))) && boundary < tail {
+        boundaries.push(boundary);
+        boundary = boundary.plus(batch_size(n, boundary));
+    }
+    boundaries
+}
+
+/// What stands at the seq of a deleted message.
+pub(crate) fn erased(n: u64, seq: u64, padding: usize) -> Act {
+    Act::Erased(Erased { message: true, digest: Digest::of(&act(n, seq, padding)) })
+}
+
+/// The row of a span of deleted positions, up to this tail: in a group every entry is a message.
+pub(crate) fn gone(n: u64, tail: Seq, span: Bucket) -> Bits {
+    let there = deleted(n, tail).into_iter().filter(|seq| seq.bucket() == span);
+    there.fold(Bits::default(), |bits, seq| bits.with(seq.offset()))
+}
+
+/// The rows of the deletion of the last message before a batch that ends at `tail`.
+fn deletion(n: u64, stands: Head, tail: Seq, padding: usize) -> Vec<Row> {
+    let seq = stands.tail;
+    if deleted(n, tail).last() != Some(&seq) {
+        return vec![];
+    }
+    let entry = Entry {
+        seq,
+        pos: stands.count,
+        id: MessageId::at(stands.segment, seq),
+        author: user(1 + seq.get() % 3),
+        client_key: ClientKey::new(&format!("key {}", seq.get())).expect("a short key"),
+        at: stands.last_at,
+        act: erased(n, seq.get(), padding),
+    };
+    let amendment = Amendment { deleted: Some((user(1), stands.last_at)), ..Amendment::default() };
+    let span = Row::Gone(seq.bucket(), gone(n, tail, seq.bucket()));
+    vec![Row::Erased(Arc::new(entry)), Row::Amended(seq, amendment), span]
+}
+
 fn rows(n: u64, after: &Head) -> Vec<Row> {
     match conversation(n) {
         Some(ConversationId::Direct(_)) => vec![Row::Own(user(1), after.count)],
@@ -131,7 +174,8 @@ pub(crate) fn next_batch(n: u64, stands: Head, epoch: Epoch, padding: usize) -> 
     let acts = seqs.map(|seq| act(n, seq, padding)).collect();
     let mut batch = batch(stands, epoch, u128::from(stands.tail.get()) + 1, acts);
     let version = batch.after.tail;
-    batch.projections = rows(n, &batch.after).into_iter().map(|row| Projection { version, row }).collect();
+    let follow = rows(n, &batch.after).into_iter().chain(deletion(n, stands, version, padding));
+    batch.projections = follow.map(|row| Projection { version, row }).collect();
     for entry in &batch.entries {
         if let Act::Appeared { conversation } = entry.act {
             batch.projections.push(Projection { version: entry.seq, row: Row::Listed(conversation, true) });

@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::clock::{ManualClock, SeededRandom};
 use super::contract::samples::{account, direct, login, of_group, user};
+use super::epilogue;
 use crate::account::{Account, Login};
 use crate::command::{Command, MarkKind, Query, Span};
 use crate::content::{ClientKey, Content, GroupName, Opaque};
@@ -138,12 +139,13 @@ pub async fn tell(store: Arc<dyn Store>, messages: u64) {
     let renamed = account(4, "dan.the-man", "Dan@example.org");
     store.put_account(Account { password: None, ..renamed }, 1).await.expect("nobody else changes it");
     store.put_login(Login { user: user(4), ..login(4) }, 1).await.expect("nobody else changes it");
-    let teller = Teller::over(store, 1).await;
+    let teller = Teller::over(Arc::clone(&store), 1).await;
     let (ann, ben, cid) = (teller.connect(user(1)).await, teller.connect(user(2)).await, teller.connect(user(3)).await);
     between_two(&teller, &ann, &ben).await;
     in_a_group(&teller, &ann, &cid).await;
     teller.chatter(&ben, direct(1, 2), messages).await;
     teller.stop().await;
+    epilogue::tell(&*store).await;
 }
 
 async fn between_two(teller: &Teller, ann: &Arc<Session>, ben: &Arc<Session>) {

@@ -56,6 +56,19 @@ pub enum OpenError {
         /// The name of the file that remembers.
         witness: &'static str,
     },
+    /// Its journals lack what only acknowledged writes can have been.
+    #[error(
+        "the data folder {folder} has lost acknowledged messages ({what}); \
+         restore it from a backup, or, to go on without what is lost, delete the file {witness} in it"
+    )]
+    Broken {
+        /// The folder.
+        folder: PathBuf,
+        /// What was found.
+        what: String,
+        /// The name of the file that remembers.
+        witness: &'static str,
+    },
     /// The operating system refused.
     #[error("the data folder {folder} cannot be used ({source}): check that it exists, is writable and has space left")]
     Io {

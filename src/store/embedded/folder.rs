@@ -3,6 +3,7 @@
 //! ```text
 //! <folder>/parlance.lock       held exclusively while the store is open
 //! <folder>/parlance.witness    the count of commits (see `witness`)
+//! <folder>/parlance.torn       what was last cut off the end of a journal (see `journal`)
 //! <folder>/store/              the database
 //! <folder>/store.begun/        a database that is being made; what a crash left of one is made anew
 //! ```
@@ -14,9 +15,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use fjall::config::{BlockSizePolicy, CompressionPolicy};
-use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode, Slice};
+use fjall::{AbstractTree, CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode, Slice};
 
 use super::OpenError;
+use super::journal::{self, Behind};
 use super::keys::{Key, Space};
 use super::manifest;
 use super::records::{Damage, Stored};
@@ -49,6 +51,8 @@ pub(super) struct Folder {
     entries: Keyspace,
     heads: Keyspace,
     rows: Keyspace,
+    /// The number of the last write in the journals, if there was one, when the folder was opened.
+    journaled: Option<u64>,
     _lock: File,
 }
 
@@ -99,6 +103,7 @@ impl Folder {
         if let Some(what) = manifest::damage(&path.join(STORE)).map_err(|error| Fault::from(fjall::Error::Io(error)).sentence(path))? {
             return Err(damaged(path, what));
         }
+        let journaled = mend(path)?;
         let database = database(path, STORE, cache_bytes)?;
         if Space::ALL.iter().any(|space| !database.keyspace_exists(space.name())) {
             return Err(damaged(path, "a part of the database is missing".to_owned()));
@@ -110,6 +115,7 @@ impl Folder {
             heads: keyspace(path, &database, Space::Heads, memtable_bytes)?,
             rows: keyspace(path, &database, Space::Rows, memtable_bytes)?,
             database,
+            journaled,
             _lock: lock,
         };
         folder.format = folder.check_format()?;
@@ -134,11 +140,22 @@ impl Folder {
                 let folder = self.path.clone();
                 return Err(OpenError::Lost { folder, held, witnessed: commits, witness: witness::NAME });
             }
+            Some(_) if self.tables_are_ahead() => {
+                let what = "its tables hold a later write than its journals".to_owned();
+                return Err(OpenError::Broken { folder: self.path.clone(), what, witness: witness::NAME });
+            }
             Some(_) => {}
             None if held > 0 => tracing::warn!(held, "no witness of earlier commits is there: a loss would not be noticed"),
             None => {}
         }
         Ok(held)
+    }
+
+    /// Whether the journals end before the tables do. A write goes into a journal, is synced, and only then can come into
+    /// a table, so the journals have lost what was acknowledged; the count of commits may stand in the table.
+    fn tables_are_ahead(&self) -> bool {
+        let tables = Space::ALL.into_iter().filter_map(|space| self.keyspace(space).tree.get_highest_persisted_seqno()).max();
+        self.journaled.is_some_and(|journaled| tables.is_some_and(|tables| tables > journaled))
     }
 
     fn count_start(self, held: u64) -> Result<Opened, OpenError> {
@@ -233,6 +250,28 @@ fn begin(path: &Path, cache_bytes: u64, memtable_bytes: u64) -> Result<(), OpenE
         }
     }
     Ok(())
+}
+
+/// Cuts an unfinished write off the end of the journals and answers the number of the last one that is left; refuses
+/// journals that lack more than that.
+fn mend(path: &Path) -> Result<Option<u64>, OpenError> {
+    let io = |source| OpenError::Io { folder: path.to_owned(), source };
+    let journals = journal::read(&path.join(STORE)).map_err(io)?;
+    let Some(broken) = journals.broken else { return Ok(journals.last) };
+    let (journal, at, bytes) = (broken.journal.display(), broken.at, broken.bytes.len());
+    match broken.behind {
+        Some(Behind::Journal) => {
+            return Err(damaged(path, format!("{journal} cannot be read from byte {at} on, and a later journal holds more")));
+        }
+        Some(Behind::Batches) if witness::read(path).map_err(io)?.is_some() => {
+            let what = format!("{journal} cannot be read at byte {at}, and whole writes follow there");
+            return Err(OpenError::Broken { folder: path.to_owned(), what, witness: witness::NAME });
+        }
+        Some(Behind::Batches) => tracing::warn!(%journal, at, bytes, kept = journal::TORN, "a damaged journal is cut off"),
+        None => tracing::warn!(%journal, at, bytes, kept = journal::TORN, "a write that was not finished is cut off its journal"),
+    }
+    broken.cut(path).map_err(io)?;
+    Ok(journals.last)
 }
 
 /// Syncs everything in a folder, and the folder.

@@ -7,6 +7,7 @@
 //! | `upgrade` | what a folder of an earlier format lacks |
 //! | `folder` | what lies in the data folder, its lock, and opening the database in it |
 //! | `manifest` | checks the database's lists of tables, which it does not |
+//! | `journal` | reads its journals before it does, and cuts an unfinished write off their end |
 //! | `witness` | the count of commits outside the database: notices a journal that lost its end |
 //! | `keys` | every key and its bytes |
 //! | `records` | every stored value and its bytes |
@@ -28,6 +29,7 @@ mod archive;
 mod check;
 mod folder;
 mod group;
+mod journal;
 mod keys;
 mod lookups;
 mod manifest;

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use actors::account::{Login, Seen};
 use actors::entry::Row;
-use actors::id::{Epoch, LogId, Pos, Seq};
+use actors::id::{Epoch, LogId, LoginId, Pos, Seq};
 use actors::limits::{Limit, Limits};
 use actors::store::{AccountKey, AccountStore, AppendError, LogStore, MemberStore, Sequence, Store, StoreError};
 use actors::testkit::contract::samples::{
-    account, batch_with, claim, direct, fill, head, marks, of_group, seq, together, user, whole, write,
+    account, batch_with, claim, direct, fill, head, login, marks, of_group, seq, together, user, whole, write,
 };
 use actors::testkit::story::{self, Teller};
+use actors::time::Timestamp;
 use tokio::sync::mpsc;
 
 use super::folder::Folder;
@@ -111,10 +113,57 @@ async fn a_folder_in_use_says_so() {
 async fn a_newer_format_says_so() {
     let folder = tempfile::tempdir().expect("a folder");
     drop(open(folder.path()));
-    plant(folder.path(), Key::Format, 2_u64.seal(&Key::Format.bytes()));
+    plant(folder.path(), Key::Format, 3_u64.seal(&Key::Format.bytes()));
     let refusal = refused(folder.path());
-    assert!(matches!(&refusal, OpenError::Format { found, known: 1, .. } if found == "2"), "{refusal}");
+    assert!(matches!(&refusal, OpenError::Format { found, known: 2, .. } if found == "3"), "{refusal}");
     assert!(refusal.to_string().contains("run the program that wrote it"), "{refusal}");
+}
+
+/// As a crash before the last step of an upgrade leaves it: some of what was lacking is there, the format is the old one.
+#[tokio::test]
+async fn an_upgrade_that_was_cut_off_is_begun_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path());
+    store.draw(Sequence::Principals, 10).await.expect("drawn");
+    for number in 1..=3 {
+        let name = format!("ann{number}");
+        store.put_account(account(number, &name, &format!("{name}@example.org")), 0).await.expect("written");
+    }
+    store.put_login(Login { ended_at: None, ..login(1) }, 0).await.expect("written");
+    store.put_login(login(2), 0).await.expect("written");
+    drop(store);
+    let opened = Folder::look(folder.path(), 1024 * 1024).expect("it opens");
+    for key in [Key::Word("ann2", user(2)), Key::Handle("ann3", user(3)), Key::LoginOf(user(4), LoginId(1))] {
+        opened.keyspace(key.space()).remove(key.bytes()).expect("removed");
+    }
+    let key = Key::Format.bytes();
+    opened.keyspace(Key::Format.space()).insert(&key, 1_u64.seal(&key)).expect("written");
+    opened.database().persist(fjall::PersistMode::SyncAll).expect("synced");
+    drop(opened);
+    let store = open(folder.path());
+    assert_eq!(store.search("ann", 9).await, Ok(vec![user(1), user(2), user(3)]));
+    assert_eq!(store.search("ann3", 9).await, Ok(vec![user(3)]));
+    assert_eq!(store.logins(user(4), Timestamp(0), 9).await.map(|logins| logins.len()), Ok(1));
+    drop(store);
+    let (mut problems, at) = (Vec::new(), folder.path());
+    check(at, &mut |problem| problems.push(problem.to_string())).expect("it opens");
+    // The samples' logins are of a user without an account.
+    assert!(problems.iter().all(|problem| problem.contains("login of an account")), "{problems:?}");
+}
+
+/// It is given to the operating system and not synced: the commits that are counted are those that were.
+#[tokio::test]
+async fn a_touch_alone_is_no_commit_that_is_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path());
+    let before = store.shared.commits();
+    let seen = Seen { here: Some(Timestamp(5)), login: None };
+    store.touch(user(1), seen).await.expect("touched");
+    assert_eq!((store.shared.commits(), store.seen(&[user(1)]).await), (before, Ok(vec![seen])));
+    store.put_account(account(1, "ann", "a@b.c"), 0).await.expect("written");
+    assert_eq!(store.shared.commits(), before + 1);
+    drop(store);
+    assert_eq!(open(folder.path()).seen(&[user(1)]).await, Ok(vec![seen]), "the end of the process loses nothing");
 }
 
 #[tokio::test]

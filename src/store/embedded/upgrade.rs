@@ -21,6 +21,9 @@ use super::records::{Damage, Stored};
 /// Rows of one commit.
 const ROWS_AT_ONCE: usize = 10_000;
 
+/// A key and what stands under it.
+type Row = (Vec<u8>, Vec<u8>);
+
 /// Brings the folder to today's format.
 pub(super) fn run(folder: &Folder) -> fjall::Result<()> {
     if folder.format == FORMAT {
@@ -47,7 +50,7 @@ pub(super) fn run(folder: &Folder) -> fjall::Result<()> {
 }
 
 /// The rows that lead to this one.
-fn lacks(kind: Kind, key: &[u8], value: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Damage> {
+fn lacks(kind: Kind, key: &[u8], value: &[u8]) -> Result<Vec<Row>, Damage> {
     let (user, keys) = if kind == Kind::Account {
         let account = Versioned::<Account>::unseal(key, value)?.row;
         (account.id, found_by(&account).into_iter().collect())
@@ -63,7 +66,7 @@ fn lacks(kind: Kind, key: &[u8], value: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>
     Ok(keys.into_iter().map(with_value).collect())
 }
 
-fn commit(folder: &Folder, rows: &mut Vec<(Vec<u8>, Vec<u8>)>, mode: PersistMode) -> fjall::Result<()> {
+fn commit(folder: &Folder, rows: &mut Vec<Row>, mode: PersistMode) -> fjall::Result<()> {
     let mut batch = folder.database().batch().durability(Some(mode));
     for (key, value) in rows.drain(..) {
         batch.insert(folder.keyspace(Space::Rows), key, value);

@@ -3,12 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::samples::{account, batch, claim, direct, every_act, fill, group, head, login, marks, of_group, picture, seq, user, write};
-use crate::account::{Account, Login, Standing};
+use super::samples::{
+    account, attachment, batch, claim, direct, every_act, fill, group, head, invited, login, marks, of_group, picture, reaction, related,
+    seq, user, write,
+};
+use crate::account::{Account, Login, Seen, Standing};
 use crate::archive::{Archive, Record, Section, Snapshot};
-use crate::content::{AboutText, GroupName};
-use crate::entry::{Act, Batch, GroupRow, Membership, Projection, Role, Row};
-use crate::id::{BUCKET_SEQS, Bucket, ConversationId, LogId, Pos, Segment};
+use crate::bits::Bits;
+use crate::content::{AboutText, Content, GroupName};
+use crate::entry::{Act, Amendment, Batch, GroupRow, Invitation, Membership, Notice, Preferences, Projection, Role, Row};
+use crate::id::{BUCKET_SEQS, Bucket, ConversationId, DirectNumber, LogId, Pair, Pos, Segment};
+use crate::relation::Bond;
 use crate::store::{Sequence, Store};
 use crate::time::Timestamp;
 
@@ -38,6 +43,7 @@ pub async fn everything(store: &dyn Archive) -> Vec<Record> {
 pub async fn write_every_kind(store: &dyn Store) {
     store.draw(Sequence::Principals, 64).await.expect("drawn");
     store.draw(Sequence::Segments, 1_024).await.expect("drawn");
+    store.draw(Sequence::Directs, 32).await.expect("drawn");
     store.bind_segment(Segment(1), of_group(9).into(), Bucket(0)).await.expect("bound");
     store.bind_segment(Segment(2), user(7).into(), Bucket(3)).await.expect("bound");
     store.put_account(account(7, "ann", "Ann@example.org"), 0).await.expect("written");
@@ -52,6 +58,51 @@ pub async fn write_every_kind(store: &dyn Store) {
     write(store, user(7).into(), 1, 2, vec![(1, Row::Listed(direct(7, 8), true)), (2, Row::Listed(of_group(9), false))]).await;
     store.raise(direct(7, 8), vec![(user(7), marks(12, 11)), (user(8), marks(5, 0))]).await.expect("raised");
     store.raise(of_group(9), vec![(user(7), marks(1, 1))]).await.expect("raised");
+    write_rows(store).await;
+    let bond = related(7, 8);
+    store.put_bond(bond, 0).await.expect("written");
+    store.put_bond(Bond { low_blocks: Some(Timestamp(4)), ..bond }, 1).await.expect("written");
+    store.put_bond(Bond { relation: None, high_blocks: Some(Timestamp(5)), ..related(3, 7) }, 0).await.expect("written");
+    store.touch(user(7), Seen { here: Some(Timestamp(8)), login: Some(Timestamp(7)) }).await.expect("touched");
+    store.touch(user(8), Seen { here: None, login: Some(Timestamp(-7)) }).await.expect("touched");
+}
+
+/// Each kind of row that follows from a log, also those that say "nothing any more".
+async fn write_rows(store: &dyn Store) {
+    let mut bare = Amendment { reactions: vec![(reaction("+1"), 2), (reaction("👍🏽"), 1)], ..Amendment::default() };
+    let content = Content { text: "better".into(), attachments: vec![attachment()], ..Content::default() };
+    let rows = vec![
+        (1, Row::Direct(DirectNumber::new(5).expect("valid"))),
+        (1, Row::Amended(seq(1), bare.clone())),
+        (2, Row::Reactions(seq(1), user(9), vec![reaction("+1"), reaction("👍🏽")])),
+        (3, Row::Reactions(seq(1), user(8), vec![])),
+        (3, Row::Gone(Bucket(0), Bits::default().with(0).with(4_095))),
+        (4, Row::Gone(Bucket(1), Bits::default().with(9))),
+    ];
+    write(store, direct(8, 9).into(), 1, 4, rows).await;
+    bare.edited = Some((content, Timestamp(3)));
+    bare.edits = vec![seq(2), seq(3)];
+    let invitation = Invitation { by: user(7), expires_at: Timestamp(i64::MAX) };
+    let deleted = Amendment { deleted: Some((user(7), Timestamp(3))), ..Amendment::default() };
+    let rows = vec![
+        (2, Row::Amended(seq(1), bare)),
+        (2, Row::Amended(seq(2), deleted)),
+        (1, Row::Invited(user(8), Some(invitation))),
+        (2, Row::Invited(user(9), None)),
+    ];
+    write(store, of_group(10).into(), 1, 2, rows).await;
+    let preferences = Preferences { muted_until: Some(Timestamp(6)), archived: true, cleared: (seq(3), Pos(2)) };
+    let rows = vec![
+        (1, Row::Preferences(direct(8, 9), preferences)),
+        (2, Row::Preferences(of_group(9), Preferences::default())),
+        (2, Row::Hidden(direct(8, 9), Bucket(0), Bits::default().with(1))),
+        (2, Row::Hidden(direct(8, 9), Bucket(300), Bits::default().with(77))),
+        (1, Row::Notice(seq(1), Some(invited()))),
+        (2, Row::Notice(seq(2), None)),
+        (3, Row::Notice(seq(3), Some(Notice::FriendRequest { from: user(9) }))),
+        (3, Row::NoticesRead(seq(2))),
+    ];
+    write(store, user(8).into(), 1, 3, rows).await;
 }
 
 async fn write_acts(store: &dyn Store, log: LogId) {
@@ -107,6 +158,15 @@ async fn they_answer_alike(from: &dyn Kept, to: &dyn Kept) {
     assert_eq!(to.listed(user(7), None, 9).await, from.listed(user(7), None, 9).await);
     let both: [ConversationId; 2] = [direct(7, 8), of_group(9)];
     assert_eq!(to.marks(user(7), &both).await, from.marks(user(7), &both).await);
+    let found = from.search("ann", 9).await.expect("readable");
+    assert_eq!((found.is_empty(), to.search("ann", 9).await), (false, Ok(found)), "words lead to accounts there too");
+    assert_eq!(to.logins(user(4), Timestamp(0), 9).await, from.logins(user(4), Timestamp(0), 9).await);
+    for number in [3, 7, 8] {
+        assert_eq!(to.bonds(user(number), None, 9).await, from.bonds(user(number), None, 9).await);
+    }
+    let number = DirectNumber::new(5).expect("valid");
+    assert_eq!(to.direct(number).await, Ok(Some(Pair::new(user(8), user(9)).expect("two users"))));
+    assert_eq!(to.overviews(user(8), &[direct(8, 9), of_group(9)]).await, from.overviews(user(8), &[direct(8, 9), of_group(9)]).await);
     let taken = to.put_account(account(10, "ann", "other@example.org"), 0).await;
     assert_eq!(taken, from.put_account(account(10, "ann", "other@example.org"), 0).await, "a name is taken there too");
     assert!(taken.is_err());

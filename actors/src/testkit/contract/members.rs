@@ -1,11 +1,13 @@
 //! The contract of [`MemberStore`](crate::store::MemberStore), and of the projections that it reads.
 
 use super::Sentence;
-use super::samples::{direct, group, marks, of_group, seq, together, user, write};
+use super::samples::{account, direct, fill, group, marks, of_group, related, seq, together, user, write};
+use crate::bits::Bits;
 use crate::content::{AboutText, GroupName};
-use crate::entry::{GroupRow, Membership, Role, Row};
-use crate::id::{ConversationId, LogId, Pos};
-use crate::store::{Marks, Store};
+use crate::entry::{Amendment, Entry, GroupRow, Membership, Preferences, Role, Row};
+use crate::id::{BUCKET_SEQS, Bucket, ConversationId, DirectNumber, LogId, Pair, Pos};
+use crate::relation::Bond;
+use crate::store::{Marks, Overview, Store};
 use crate::time::Timestamp;
 
 /// The sentences on groups, members, lists and marks.
@@ -20,6 +22,9 @@ pub const SENTENCES: &[Sentence] = &[
     ("marks begin at nothing and only rise", |store| Box::pin(marks_begin_at_nothing_and_only_rise(store))),
     ("marks of many are raised together", |store| Box::pin(marks_of_many_are_raised_together(store))),
     ("racing marks end at the highest", |store| Box::pin(racing_marks_end_at_the_highest(store))),
+    ("marks of several members come without their own messages", |store| Box::pin(marks_of_several_members(store))),
+    ("an overview says what the single reads say", |store| Box::pin(an_overview_says_what_the_single_reads_say(store))),
+    ("an overview knows the deletions above the badge", |store| Box::pin(an_overview_knows_deletions_above_the_badge(store))),
     ("the badge covers what the member wrote", |store| Box::pin(the_badge_covers_what_the_member_wrote(store))),
 ];
 
@@ -197,4 +202,86 @@ pub async fn the_badge_covers_what_the_member_wrote(store: &dyn Store) {
     assert_eq!((badge(1).await, badge(2).await), (Pos(5), Pos(4)));
     let stands = store.raise(conversation, vec![(user(1), marks(9, 9))]).await.expect("raised")[0];
     assert_eq!((stands.badge, badge(1).await), (Pos(9), Pos(9)));
+}
+
+/// G5: what others are shown.
+pub async fn marks_of_several_members(store: &dyn Store) {
+    let conversation = of_group(1);
+    write(store, conversation.into(), 1, 3, vec![(3, Row::Own(user(1), Pos(3)))]).await;
+    store.raise(conversation, vec![(user(1), marks(2, 1)), (user(3), marks(3, 3))]).await.expect("raised");
+    let stand = store.marks_of(conversation, &[user(3), user(2), user(1)]).await;
+    assert_eq!(stand, Ok(vec![marks(3, 3), Marks::default(), Marks { badge: Pos(1), ..marks(2, 1) }]));
+    assert_eq!(store.marks_of(of_group(2), &[user(1)]).await, Ok(vec![Marks::default()]));
+}
+
+/// Of one moment, and of one call.
+pub async fn an_overview_says_what_the_single_reads_say(store: &dyn Store) {
+    let (direct, group_chat) = (direct(1, 2), of_group(1));
+    store.put_account(account(2, "ben", "ben@example.org"), 0).await.expect("written");
+    store.put_bond(related(1, 2), 0).await.expect("written");
+    let number = DirectNumber::new(7).expect("valid");
+    let amendment = Amendment { edits: vec![seq(2)], ..Amendment::default() };
+    let rows = vec![(1, Row::Direct(number)), (3, Row::Own(user(1), Pos(3))), (3, Row::Amended(seq(3), amendment.clone()))];
+    let in_direct = write(store, direct.into(), 1, 3, rows).await;
+    let rows = vec![(1, Row::Group(row("one", 2))), (1, Row::Member(user(1), place(Role::Admin, 1, None)))];
+    let in_group = write(store, group_chat.into(), 1, 2, rows).await;
+    let wanted = Preferences { archived: true, ..Preferences::default() };
+    write(store, user(1).into(), 1, 1, vec![(1, Row::Preferences(group_chat, wanted))]).await;
+    store.raise(direct, vec![(user(2), marks(2, 1)), (user(1), marks(1, 1))]).await.expect("raised");
+    let asked = [group_chat, of_group(9), direct];
+    let found = store.overviews(user(1), &asked).await.expect("readable");
+    let stands = store.marks(user(1), &asked).await.expect("readable");
+    let expected = [
+        Overview {
+            head: in_group.after,
+            place: Some(place(Role::Admin, 1, None)),
+            group: Some(row("one", 2)),
+            marks: stands[0],
+            preferences: wanted,
+            last: Some(Entry::clone(&in_group.entries[1])),
+            ..Overview::default()
+        },
+        Overview::default(),
+        Overview {
+            head: in_direct.after,
+            peer: Some(account(2, "ben", "ben@example.org")),
+            peer_marks: marks(2, 1),
+            bond: Some(related(1, 2)),
+            number: Some(number),
+            marks: stands[2],
+            last: Some(Entry::clone(&in_direct.entries[2])),
+            last_amendment: Some(amendment),
+            ..Overview::default()
+        },
+    ];
+    assert_eq!(found, expected);
+    let strangers = store.overviews(user(1), &[super::samples::direct(1, 5)]).await.expect("readable");
+    assert_eq!(strangers[0].bond, Some(Bond::new(Pair::new(user(1), user(5)).expect("two users"))));
+    assert_eq!(store.overviews(user(1), &[]).await, Ok(Vec::new()));
+}
+
+/// D9: unread is what was not deleted in between; more than two spans back it is not told.
+pub async fn an_overview_knows_deletions_above_the_badge(store: &dyn Store) {
+    let (conversation, log) = (of_group(1), LogId::from(of_group(1)));
+    fill(store, log, 2 * BUCKET_SEQS + 10).await;
+    let bits = |places: &[u64]| places.iter().fold(Bits::default(), |bits, place| bits.with(*place));
+    let rows = vec![
+        (1, Row::Gone(Bucket(0), bits(&[0, 4_095]))),
+        (2, Row::Gone(Bucket(1), bits(&[0, 7, 4_095]))),
+        (3, Row::Gone(Bucket(2), bits(&[0, 9]))),
+    ];
+    write(store, log, 77, 1, rows).await;
+    let above = async || store.overviews(user(1), &[conversation]).await.expect("readable").remove(0).gone;
+    assert_eq!(above().await, [(Bucket(1), bits(&[0, 7, 4_095])), (Bucket(2), bits(&[0, 9]))]);
+    for (read, expected) in [
+        (4_096, vec![(Bucket(1), bits(&[0, 7, 4_095])), (Bucket(2), bits(&[0, 9]))]),
+        (4_097, vec![(Bucket(1), bits(&[7, 4_095])), (Bucket(2), bits(&[0, 9]))]),
+        (4_104, vec![(Bucket(1), bits(&[4_095])), (Bucket(2), bits(&[0, 9]))]),
+        (8_192, vec![(Bucket(2), bits(&[0, 9]))]),
+        (8_193, vec![(Bucket(2), bits(&[9]))]),
+        (8_202, vec![]),
+    ] {
+        store.raise(conversation, vec![(user(1), marks(read, read))]).await.expect("raised");
+        assert_eq!(above().await, expected, "read up to {read}");
+    }
 }

@@ -5,7 +5,9 @@
 
 pub mod log;
 pub mod members;
+pub mod messages;
 pub mod accounts;
+pub mod people;
 pub mod archive;
 pub mod samples;
 
@@ -22,7 +24,7 @@ pub type Sentence = (&'static str, for<'a> fn(&'a dyn Store) -> Proof<'a>);
 
 /// Every sentence.
 pub fn sentences() -> Vec<Sentence> {
-    [log::SENTENCES, members::SENTENCES, accounts::SENTENCES].concat()
+    [log::SENTENCES, members::SENTENCES, messages::SENTENCES, accounts::SENTENCES, people::SENTENCES].concat()
 }
 
 /// Proves each sentence on a fresh store; `begin` is told which one comes next.

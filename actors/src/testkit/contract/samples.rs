@@ -13,6 +13,7 @@ use crate::id::{
     BUCKET_SEQS, BatchId, ConversationId, Door, Epoch, GroupId, Incarnation, LogId, LoginId, MessageId, Pair, Pos, Segment, Seq, UserId,
 };
 use crate::media::{Attachment, MediaId, MediaKind};
+use crate::relation::{Bond, Relation, Side};
 use crate::store::{Answer, Mark, Marks, Store};
 use crate::time::Timestamp;
 
@@ -121,6 +122,14 @@ pub fn picture() -> Picture {
 /// A reaction.
 pub fn reaction(text: &str) -> Reaction {
     Reaction::new(text).expect("a short reaction")
+}
+
+/// A bond with a relation, of which the smaller number asked and the other said yes.
+pub fn related(one: u64, other: u64) -> Bond {
+    let pair = Pair::new(user(one), user(other)).expect("two users");
+    let (created_at, updated_at) = (Timestamp(1), Timestamp(2));
+    let relation = Relation { from: pair.low(), status_from: Side::Pending, status_to: Side::Accepted, created_at, updated_at };
+    Bond { relation: Some(relation), ..Bond::new(pair) }
 }
 
 /// A notice with every field in use.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use actors::account::{Account, AccountField, Login};
 use actors::archive::{Archive, Record, Section};
-use actors::content::{ClientKey, GroupName};
-use actors::entry::{Act, Entry, GroupRow, Head, Membership, Role};
-use actors::id::{Bucket, GroupId, Incarnation, LogId, MessageId, Pos, Segment, Seq};
+use actors::bits::Bits;
+use actors::content::{AboutText, ClientKey, Content, GroupName};
+use actors::entry::{Act, Amendment, Digest, Entry, Erased, GroupRow, Head, Invitation, Membership, Notice, Preferences, Role};
+use actors::id::{Bucket, DirectNumber, GroupId, Incarnation, LogId, MessageId, Pair, Pos, Segment, Seq};
 use actors::store::{Mark, Marks, Sequence, Versioned};
 use actors::testkit::contract::archive::everything;
-use actors::testkit::contract::samples::{direct, group, message, of_group, seq, user};
+use actors::testkit::contract::samples::{direct, group, message, of_group, reaction, seq, user};
 use actors::testkit::memory::MemoryStore;
 use actors::testkit::story;
 use actors::time::Timestamp;
@@ -256,7 +257,18 @@ async fn rows_that_do_not_follow_from_the_log_are_found() {
     let place = Projected { version: seq(2), row: Membership { role: Role::Member, since: seq(2), until: None } };
     expect(|folder| put(folder, Key::Member(group(65), user(50)), &place), vec![(at(50), Fault::RowStray(RowKind::Member))]).await;
     let named = GroupName::new("nobody's").expect("valid");
-    let stray = Projected { version: seq(1), row: GroupRow { name: named, members: 1, created_at: Timestamp(0) } };
+    let stray = Projected {
+        version: seq(1),
+        row: GroupRow {
+            name: named,
+            members: 1,
+            created_at: Timestamp(0),
+            about: AboutText::default(),
+            picture: None,
+            open: false,
+            updated_at: Timestamp(0),
+        },
+    };
     let nobodys = GroupId::new(60).expect("valid");
     expect(|folder| put(folder, Key::Group(nobodys), &stray), vec![(Subject::Group(nobodys), Fault::RowStray(RowKind::Group))]).await;
     expect(
@@ -286,18 +298,97 @@ async fn accounts_names_and_logins_that_contradict_each_other_are_found() {
         edit(folder, ann, |row: &mut Versioned<Account>| row.row.username = actors::account::Username::new("anna").expect("valid"));
     };
     let at = |fault| (Subject::Account(user(1)), fault);
-    expect(renamed, vec![at(Fault::NotReserved(AccountField::Username)), at(Fault::ReservedAstray(AccountField::Username))]).await;
+    let expected = vec![
+        at(Fault::NotReserved(AccountField::Username)),
+        at(Fault::WordsWrong),
+        at(Fault::ReservedAstray(AccountField::Username)),
+        at(Fault::WordsWrong),
+    ];
+    expect(renamed, expected).await;
     expect(
         |folder| remove(folder, ann),
-        vec![at(Fault::ReservedAstray(AccountField::Username)), at(Fault::ReservedAstray(AccountField::Email)), at(Fault::LoginStray)],
+        vec![
+            at(Fault::ReservedAstray(AccountField::Username)),
+            at(Fault::ReservedAstray(AccountField::Email)),
+            at(Fault::LoginStray),
+            at(Fault::WordsWrong),
+            at(Fault::WordsWrong),
+            at(Fault::WordsWrong),
+        ],
     )
     .await;
     let login = Key::Login(actors::id::LoginId(1));
     expect(
         |folder| edit(folder, login, |row: &mut Versioned<Login>| row.row.user = user(9)),
-        vec![(Subject::Account(user(9)), Fault::LoginStray)],
+        vec![(Subject::Account(user(9)), Fault::LoginStray), (Subject::Account(user(9)), Fault::LoginsWrong), at(Fault::LoginsWrong)],
     )
     .await;
+    expect(|folder| remove(folder, Key::Word("ann", user(1))), vec![at(Fault::WordsWrong)]).await;
+    expect(|folder| put(folder, Key::Handle("bob", user(1)), &user(1)), vec![at(Fault::WordsWrong)]).await;
+    expect(|folder| remove(folder, Key::LoginOf(user(1), actors::id::LoginId(1))), vec![at(Fault::LoginsWrong)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_leads_one_way_only_is_found() {
+    let pair = |one, other| Pair::new(user(one), user(other)).expect("two users");
+    let half = vec![(Subject::Pair(pair(1, 2)), Fault::BondHalf)];
+    expect(|folder| remove(folder, Key::BondOf(pair(1, 2))), half.clone()).await;
+    expect(|folder| remove(folder, Key::Bond(pair(1, 2))), half).await;
+    let number = DirectNumber::new(1).expect("valid");
+    let astray = vec![(Subject::Pair(pair(1, 4)), Fault::NumberAstray(1))];
+    expect(|folder| remove(folder, Key::DirectOf(number)), astray.clone()).await;
+    expect(|folder| remove(folder, Key::Direct(pair(1, 4))), astray).await;
+    let again = vec![(Subject::Folder, Fault::Sequence { sequence: Sequence::Directs, last: 0, used: 1 })];
+    expect(|folder| remove(folder, Key::Sequence(Sequence::Directs)), again).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_became_something_else_than_the_log_says_are_found() {
+    let conversation = direct(1, 4);
+    let log = LogId::from(conversation);
+    let chat = |fault| vec![(Subject::Log(log), fault)];
+    let amended = Key::Amended(conversation, seq(1));
+    let wrong = chat(Fault::RowWrong(RowKind::Amendment));
+    expect(|folder| edit(folder, amended, |row: &mut Projected<Amendment>| row.row.edited = None), wrong.clone()).await;
+    let undeleted = |folder: &Folder| {
+        edit(folder, Key::Amended(conversation, seq(2)), |row: &mut Projected<Amendment>| row.row.deleted = None);
+    };
+    expect(undeleted, wrong).await;
+    expect(|folder| remove(folder, amended), chat(Fault::RowMissing(RowKind::Amendment))).await;
+    let gone = Key::Gone(conversation, Bucket(0));
+    let more = |folder: &Folder| edit(folder, gone, |row: &mut Projected<Bits>| row.row = row.row.clone().with(0));
+    expect(more, chat(Fault::RowWrong(RowKind::Gone))).await;
+    expect(|folder| remove(folder, gone), chat(Fault::RowMissing(RowKind::Gone))).await;
+    // What was deleted is still there, or is gone without a deletion.
+    let back = |folder: &Folder| edit(folder, Key::Entry(log, seq(2)), |row: &mut Entry| row.act = message("back"));
+    expect(back, chat(Fault::NotErased(2))).await;
+    let erased = Act::Erased(Erased { message: true, digest: Digest(1, 2) });
+    expect(|folder| edit(folder, Key::Entry(log, seq(1)), |row: &mut Entry| row.act = erased), chat(Fault::ErasedStray(1))).await;
+    let edit_back = Act::Edited { target: seq(2), content: Content::default() };
+    expect(|folder| edit(folder, Key::Entry(log, seq(5)), |row: &mut Entry| row.act = edit_back), chat(Fault::NotErased(2))).await;
+    let reactions = Projected { version: seq(1), row: vec![reaction("+1")] };
+    let stray = vec![(Subject::Place(user(1), conversation), Fault::RowStray(RowKind::Reactions))];
+    expect(|folder| put(folder, Key::Reactions(conversation, seq(1), user(1)), &reactions), stray).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_users_want_and_are_told_follows_from_their_logs() {
+    let at = |fault| vec![(Subject::Place(user(1), direct(1, 4)), fault)];
+    let preferences = Key::Preferences(user(1), direct(1, 4));
+    let loud = |folder: &Folder| edit(folder, preferences, |row: &mut Projected<Preferences>| row.row.muted_until = None);
+    expect(loud, at(Fault::RowWrong(RowKind::Preferences))).await;
+    let hidden = Key::Hidden(user(1), direct(1, 4), Bucket(0));
+    expect(|folder| remove(folder, hidden), at(Fault::RowMissing(RowKind::Hidden))).await;
+    let cid = |fault| vec![(Subject::Account(user(3)), fault)];
+    let read = |folder: &Folder| edit(folder, Key::NoticesRead(user(3)), |row: &mut Projected<Seq>| row.version = seq(1));
+    expect(read, [cid(Fault::RowWrong(RowKind::NoticesRead)), cid(Fault::RowStray(RowKind::NoticesRead))].concat()).await;
+    let stray = Projected { version: seq(1), row: None::<Notice> };
+    expect(|folder| put(folder, Key::Notice(user(3), seq(90)), &stray), cid(Fault::RowStray(RowKind::Notice))).await;
+    let invited = Key::Invited(group(65), user(3));
+    let uninvited = |folder: &Folder| edit(folder, invited, |row: &mut Projected<Option<Invitation>>| row.row = None);
+    let in_group = |fault| (Subject::Place(user(3), of_group(65)), fault);
+    let expected = vec![in_group(Fault::RowWrong(RowKind::Invitation)), in_group(Fault::RowStray(RowKind::Invitation))];
+    expect(uninvited, expected).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -315,7 +406,7 @@ async fn numbers_that_would_be_given_out_again_are_found() {
 
 #[tokio::test]
 async fn a_client_key_may_come_back_after_its_promise() {
-    let mut replay = super::rules::Replay::of(chat());
+    let mut replay = super::replay::Replay::of(chat());
     let mut of = |value: u64, key: &str, days: i64| {
         replay.entry(&Entry {
             seq: seq(value),

@@ -2,13 +2,17 @@
 
 use std::fmt::Debug;
 
-use actors::account::{Account, DisplayName, Email, Login, PasswordHash, RefreshHash, Username};
-use actors::content::{ClientKey, Content, GroupName, Opaque};
-use actors::entry::{Act, Entry, GroupRow, Head, Membership, Role};
+use actors::account::{Account, DisplayName, Email, Login, PasswordHash, Privacy, RefreshHash, Seen, Standing, Username};
+use actors::bits::Bits;
+use actors::content::{AboutText, ClientKey, Content, Forwarded, GroupName, Opaque, Reaction};
+use actors::entry::{Act, Amendment, Entry, GroupRow, Head, Invitation, Membership, Notice, Preferences, Role};
 use actors::id::{
-    BatchId, Bucket, ConversationId, Epoch, GroupId, Incarnation, LogId, LoginId, MessageId, NUMBER_MAX, Pair, Pos, Segment, Seq, UserId,
+    BatchId, Bucket, ConversationId, DirectNumber, Door, Epoch, GroupId, Incarnation, LogId, LoginId, MessageId, NUMBER_MAX, Pair, Pos,
+    Segment, Seq, UserId,
 };
+use actors::relation::{Bond, Relation, Side};
 use actors::store::{Mark, Marks, Sequence, Versioned};
+use actors::testkit::contract::samples::{attachment, every_act, invited, picture, reaction};
 use actors::time::Timestamp;
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -45,24 +49,64 @@ fn name() -> impl Strategy<Value = GroupName> {
 
 fn content() -> impl Strategy<Value = Content> {
     let data = prop::option::of(prop::collection::vec(any::<u8>(), 0..60));
-    (".{0,80}", data, prop::option::of(seq()), prop::collection::vec(user(), 0..5)).prop_map(|(text, data, reply_to, mentions)| Content {
-        text: text.into(),
-        data: data.map(|data| Opaque(Bytes::from(data))),
-        reply_to,
-        mentions,
-    })
+    let forwarded = prop::option::of((user(), 1..=NUMBER_MAX));
+    (".{0,80}", data, prop::option::of(seq()), prop::collection::vec(user(), 0..5), 0_usize..3, forwarded, any::<u8>()).prop_map(
+        |(text, data, reply_to, mentions, attachments, forwarded, door)| Content {
+            text: text.into(),
+            data: data.map(|data| Opaque(Bytes::from(data))),
+            reply_to,
+            mentions,
+            attachments: vec![attachment(); attachments],
+            forwarded: forwarded.map(|(author, id)| Forwarded { author, id: MessageId::new(id).expect("valid") }),
+            door: Door(door),
+        },
+    )
 }
 
 fn act() -> impl Strategy<Value = Act> {
     let members = || prop::collection::vec(user(), 0..5);
     prop_oneof![
         content().prop_map(Act::Message),
-        (name(), members()).prop_map(|(name, members)| Act::Created { name, members }),
+        (name(), members(), any::<bool>()).prop_map(|(name, members, open)| Act::Created { name, members, open }),
         members().prop_map(|members| Act::Joined { members }),
         user().prop_map(|member| Act::Left { member }),
         conversation().prop_map(|conversation| Act::Appeared { conversation }),
-        conversation().prop_map(|conversation| Act::Vanished { conversation }),
+        (seq(), content()).prop_map(|(target, content)| Act::Edited { target, content }),
+        prop::sample::select(every_act()),
     ]
+}
+
+fn bits() -> impl Strategy<Value = Bits> {
+    prop::collection::vec(0_u64..4_096, 0..20).prop_map(|places| places.into_iter().fold(Bits::default(), Bits::with))
+}
+
+fn amendment() -> impl Strategy<Value = Amendment> {
+    let edited = prop::option::of((content(), at()));
+    let reactions = prop::collection::vec(("[!-~]{1,8}", any::<u64>()), 0..4);
+    (edited, prop::collection::vec(seq(), 0..4), prop::option::of((user(), at())), reactions).prop_map(
+        |(edited, edits, deleted, reactions)| {
+            let reactions = reactions.into_iter().map(|(text, count)| (reaction(&text), count)).collect();
+            Amendment { edited, edits, deleted, reactions }
+        },
+    )
+}
+
+fn bond() -> impl Strategy<Value = Bond> {
+    let side = || prop::sample::select(vec![Side::Pending, Side::Accepted, Side::Rejected]);
+    let relation = prop::option::of((side(), side(), at(), at()));
+    (user(), user(), relation, prop::option::of(at()), prop::option::of(at())).prop_filter_map(
+        "a pair",
+        |(one, other, relation, low_blocks, high_blocks)| {
+            let relation = relation.map(|(status_from, status_to, created_at, updated_at)| Relation {
+                from: one,
+                status_from,
+                status_to,
+                created_at,
+                updated_at,
+            });
+            Some(Bond { pair: Pair::new(one, other).ok()?, relation, low_blocks, high_blocks })
+        },
+    )
 }
 
 fn entry() -> impl Strategy<Value = Entry> {
@@ -96,18 +140,28 @@ fn mark() -> impl Strategy<Value = Mark> {
     (seq(), any::<u64>(), at()).prop_map(|(seq, pos, at)| Mark { seq, pos: Pos(pos), at })
 }
 
+fn standing() -> impl Strategy<Value = Standing> {
+    prop::sample::select(vec![Standing::Active, Standing::Deactivated, Standing::Banned, Standing::Deleted])
+}
+
 fn account() -> impl Strategy<Value = Account> {
-    (user(), "[a-zA-Z0-9@.+_-]{1,40}", "[a-zA-Z]{1,9}@[a-z]{1,9}\\.[a-z]{2}", ".{0,40}", any::<bool>(), at()).prop_filter_map(
+    let names = ("[a-zA-Z0-9@.+_-]{1,40}", "[a-zA-Z]{1,9}@[a-z]{1,9}\\.[a-z]{2}", ".{0,40}", ".{0,40}");
+    (user(), names, any::<bool>(), any::<bool>(), standing(), at(), at()).prop_filter_map(
         "a name without control characters",
-        |(id, username, email, name, active, created_at)| {
+        |(id, (username, email, name, about), full, staff, standing, created_at, updated_at)| {
+            let (username, email) = (Username::new(&username)?, Email::new(&email)?);
+            let hash = full.then(|| PasswordHash(username.as_str().into()));
+            let bare = Account::new(id, username, email, DisplayName::new(&name)?, hash, created_at);
             Some(Account {
-                id,
-                username: Username::new(&username)?,
-                email: Email::new(&email)?,
-                name: DisplayName::new(&name)?,
-                password: active.then(|| PasswordHash(username.as_str().into())),
-                active,
-                created_at,
+                first_name: DisplayName::new(if full { "A" } else { "" })?,
+                last_name: DisplayName::new(if staff { "B" } else { "" })?,
+                about: AboutText::new(&about).ok()?,
+                picture: full.then(picture),
+                privacy: Privacy { searchable: !staff, receipts: full, ..Privacy::default() },
+                standing,
+                staff,
+                updated_at,
+                ..bare
             })
         },
     )
@@ -115,8 +169,9 @@ fn account() -> impl Strategy<Value = Account> {
 
 fn login() -> impl Strategy<Value = Login> {
     let replaced = prop::option::of((any::<[u8; 32]>(), at()));
-    (any::<u128>(), user(), any::<[u8; 32]>(), replaced, at(), at(), prop::option::of(at())).prop_map(
-        |(id, user, refresh, replaced, created_at, expires_at, ended_at)| Login {
+    let times = (at(), at(), prop::option::of(at()), at());
+    (any::<u128>(), user(), any::<[u8; 32]>(), replaced, times, ".{0,30}", any::<u8>()).prop_map(
+        |(id, user, refresh, replaced, (created_at, expires_at, ended_at, used_at), device, door)| Login {
             id: LoginId(id),
             user,
             refresh: RefreshHash(refresh),
@@ -124,6 +179,9 @@ fn login() -> impl Strategy<Value = Login> {
             created_at,
             expires_at,
             ended_at,
+            used_at,
+            device: device.into(),
+            door: Door(door),
         },
     )
 }
@@ -178,16 +236,59 @@ proptest! {
 
     #[test]
     fn projected_rows_come_back(
-        version in seq(), name in name(), members: u64, at in at(), since in seq(), until in prop::option::of(seq()), pos: u64, listed: bool, flip: usize,
+        version in seq(), name in name(), members: u64, times in (at(), at()), since in seq(), until in prop::option::of(seq()), pos: u64, listed: bool, flip: usize,
         role in prop::sample::select(vec![Role::Member, Role::Admin, Role::Owner]), conversation in conversation(),
     ) {
         let group = Key::Group(any_group());
-        check(group, &Projected { version, row: GroupRow { name, members, created_at: at } }, flip)?;
+        let row = GroupRow {
+            name,
+            members,
+            created_at: times.0,
+            about: AboutText::default(),
+            picture: listed.then(picture),
+            open: listed,
+            updated_at: times.1,
+        };
+        check(group, &Projected { version, row }, flip)?;
         check(Key::Member(any_group(), any_user()), &Projected { version, row: Membership { role, since, until } }, flip)?;
         check(Key::Own(any_user(), conversation), &Projected { version, row: Pos(pos) }, flip)?;
         check(Key::Listed(any_user(), conversation), &Projected { version, row: listed }, flip)?;
         let (key, row) = (group.bytes(), Projected { version, row: Pos(pos) });
         prop_assert_eq!(super::projected_version(&key, &row.seal(&key)), Ok(version));
+    }
+
+    #[test]
+    fn what_became_of_messages_comes_back(
+        version in seq(), conversation in conversation(), seq in seq(), amendment in amendment(), bits in bits(), number in 1..=NUMBER_MAX,
+        reactions in prop::collection::vec("[!-~]{1,8}", 0..4), bond in bond(), flip: usize,
+    ) {
+        let amended = Key::Amended(conversation, seq);
+        check(amended, &Projected { version, row: amendment.clone() }, flip)?;
+        let reactions: Vec<_> = reactions.iter().map(|text| reaction(text)).collect();
+        check(Key::Reactions(conversation, seq, any_user()), &Projected { version, row: reactions }, flip)?;
+        check(Key::Gone(conversation, Bucket(3)), &Projected { version, row: bits.clone() }, flip)?;
+        check(Key::Hidden(any_user(), conversation, Bucket(3)), &Projected { version, row: bits }, flip)?;
+        check(Key::Direct(bond.pair), &Projected { version, row: DirectNumber::new(number).expect("valid") }, flip)?;
+        check(Key::DirectOf(DirectNumber::new(number).expect("valid")), &bond.pair, flip)?;
+        check(Key::Bond(bond.pair), &Versioned { version: number, row: bond }, flip)?;
+        let (key, row) = (amended.bytes(), Projected { version, row: amendment });
+        prop_assert_eq!(super::projected_version(&key, &row.seal(&key)), Ok(version));
+    }
+
+    #[test]
+    fn what_concerns_one_user_comes_back(
+        version in seq(), conversation in conversation(), cleared in seq(), until in prop::option::of(at()), by in user(), archived: bool,
+        flip: usize,
+    ) {
+        let preferences = Preferences { muted_until: until, archived, cleared: (cleared, Pos(7)) };
+        check(Key::Preferences(any_user(), conversation), &Projected { version, row: preferences }, flip)?;
+        let invitation = until.map(|expires_at| Invitation { by, expires_at });
+        check(Key::Invited(any_group(), any_user()), &Projected { version, row: invitation }, flip)?;
+        for notice in [None, Some(Notice::FriendRequest { from: by }), Some(invited())] {
+            check(Key::Notice(any_user(), cleared), &Projected { version, row: notice }, flip)?;
+        }
+        check(Key::NoticesRead(any_user()), &Projected { version, row: cleared }, flip)?;
+        check(Key::Seen(any_user()), &Seen { here: until, login: archived.then_some(Timestamp(3)) }, flip)?;
     }
 
     #[test]
@@ -222,6 +323,17 @@ proptest! {
         survives::<u64>(Key::Format, &bytes);
         survives::<UserId>(Key::Format, &bytes);
         survives::<(LogId, Bucket)>(Key::Format, &bytes);
+        survives::<Projected<Amendment>>(Key::Format, &bytes);
+        survives::<Projected<Vec<Reaction>>>(Key::Format, &bytes);
+        survives::<Projected<Bits>>(Key::Format, &bytes);
+        survives::<Projected<DirectNumber>>(Key::Format, &bytes);
+        survives::<Projected<Preferences>>(Key::Format, &bytes);
+        survives::<Projected<Option<Invitation>>>(Key::Format, &bytes);
+        survives::<Projected<Option<Notice>>>(Key::Format, &bytes);
+        survives::<Projected<Seq>>(Key::Format, &bytes);
+        survives::<Versioned<Bond>>(Key::Format, &bytes);
+        survives::<Pair>(Key::Format, &bytes);
+        survives::<Seen>(Key::Format, &bytes);
     }
 }
 
@@ -244,7 +356,7 @@ fn the_bytes_of_version_1_are_fixed_for_ever() {
         author: any_user(),
         client_key: ClientKey::new("k").expect("valid"),
         at: Timestamp(1_767_225_600_000_000),
-        act: Act::Message(Content { text: "hi".into(), data: None, reply_to: Seq::new(2).ok(), mentions: vec![] }),
+        act: Act::Message(Content { text: "hi".into(), reply_to: Seq::new(2).ok(), ..Content::default() }),
     };
     let key = Key::Entry(log, entry.seq).bytes();
     let bytes = entry.seal(&key);
