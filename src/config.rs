@@ -501,6 +501,7 @@ const MAY_BE_ZERO: &[Limit] = &[
     Limit::PresenceWatched,
     Limit::PresenceWatchers,
     Limit::PresenceGrace,
+    Limit::LoginPresence,
     Limit::TypingInterval,
     Limit::TypingAudience,
     Limit::ReceiptsDirect,

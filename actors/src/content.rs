@@ -184,6 +184,6 @@ impl fmt::Debug for Content {
             .field("reply_to", &self.reply_to)
             .field("mentions", &self.mentions.len())
             .field("attachments", &self.attachments.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -244,7 +244,7 @@ impl Digest {
         if let Act::Erased(erased) = act {
             return erased.digest;
         }
-        Self::over(|mut hasher| act.fingerprint(&mut hasher))
+        Self::over(|hasher| act.fingerprint(hasher))
     }
 
     /// The digest of a text.

@@ -181,6 +181,8 @@ pub struct Overview {
     pub last: Option<Entry>,
     /// What became of it, if it is a message.
     pub last_amendment: Option<Amendment>,
+    /// Whether the user has hidden it.
+    pub last_hidden: bool,
     /// Deleted positions above the user's badge, of the newest two spans of 4,096; spans without any are left out.
     pub gone: Vec<(Bucket, Bits)>,
 }

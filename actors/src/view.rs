@@ -280,6 +280,7 @@ pub struct ConversationView {
 
 /// What a conversation is to its viewer.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "most conversations are direct ones")]
 pub enum About {
     /// Direct: the other user, and how far that user has come.
     Direct {

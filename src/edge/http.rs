@@ -176,10 +176,7 @@ async fn account(doors: &Doors, endpoint: Endpoint, needs: Needs, request: Reque
         }
         // These are answered before it comes here.
         Endpoint::Socket | Endpoint::Events | Endpoint::OpenApi | Endpoint::AsyncApi => Err(WireError::new(Code::Internal)),
-        // Answered before it comes here.
-        Endpoint::Socket | Endpoint::Upload | Endpoint::File | Endpoint::Thumbnail | Endpoint::EraseFile => {
-            Err(WireError::new(Code::Internal))
-        }
+        Endpoint::Upload | Endpoint::File | Endpoint::Thumbnail | Endpoint::EraseFile => Err(WireError::new(Code::Internal)),
     }
 }
 

@@ -29,7 +29,7 @@ async fn typing_is_shown_to_the_others() {
 /// P46: who watches is told of coming and, after a grace, of going; a short absence is not shown.
 #[tokio::test]
 async fn a_watcher_is_told_of_coming_and_going() {
-    let server = Options::default().limit("presence_grace", "300ms").start().await;
+    let server = Options::default().limit("presence_grace", "300ms").limit("login_presence", "0ms").start().await;
     let (ada, bob) = server.two().await;
     let mut a = server.connect(&ada, Encoding::Json).await;
     let strangers = a.ask("presence.watch", json!({"users": [bob.id]})).await;

@@ -146,7 +146,7 @@ impl Accounts<'_> {
             return Err(Rejected::AccountDisabled);
         }
         self.end_oldest(account.id, id).await;
-        presence::touch(self.0, account.id, Seen { here: Some(now), login: Some(now) }).await;
+        presence::touch(self.0, account.id, Seen { here: None, login: Some(now) }).await;
         self.0.note(account.id, Note::account_changed(1, Some(id)));
         self.0.logged_in(account.id);
         Ok(self.tokens(account, id, secret))

@@ -59,7 +59,7 @@ fn view(viewer: UserId, conversation: ConversationId, overview: Overview) -> Opt
         last_at: head.last_at,
         marks: overview.marks,
         unread,
-        last: last.map(|last| shown::one(last, overview.last_amendment, vec![], false)),
+        last: last.map(|last| shown::one(last, overview.last_amendment, vec![], overview.last_hidden)),
         preferences: overview.preferences,
         about,
     })

@@ -70,7 +70,7 @@ pub(super) async fn read_by(
     let mut users = Vec::new();
     match conversation {
         ConversationId::Direct(pair) => {
-            users.extend([pair.low(), pair.high()].into_iter().filter(|user| after.is_none_or(|after| *user > after)))
+            users.extend([pair.low(), pair.high()].into_iter().filter(|user| after.is_none_or(|after| *user > after)));
         }
         ConversationId::Group(group) => {
             let mut from = after;

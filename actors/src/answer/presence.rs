@@ -86,15 +86,16 @@ fn may_see(viewer: UserId, bond: &Bond, privacy: &Privacy, head: &Head) -> bool 
 }
 
 /// Tells those who watch a user, and may know it, how he stands: as he stands when they are told, so that of two that
-/// are under way the later is never undone. It is worthless later: if the store does not answer, nobody is told.
-pub(crate) async fn tell(node: &Node, user: UserId, now: Timestamp) {
+/// are under way the later is never undone; `left_at` is when his last session ended, which may not be stored yet. It is worthless later: if the store does not answer, nobody is told.
+pub(crate) async fn tell(node: &Node, user: UserId, left_at: Option<Timestamp>) {
     let watchers = node.directory().watchers(user);
     let viewers: Vec<_> = watchers.iter().map(|session| session.identity.user).collect::<BTreeSet<_>>().into_iter().collect();
     let call = async {
         let account = node.world().store.accounts(&[user]).await?.pop().flatten();
-        Ok((account, between(node, user, &viewers).await?))
+        let seen = node.world().store.seen(&[user]).await?.pop().unwrap_or_default();
+        Ok((account, seen, between(node, user, &viewers).await?))
     };
-    let Ok((account, between)) = within(node.world().limits.time(Limit::StoreDeadline), call).await else {
+    let Ok((account, seen, between)) = within(node.world().limits.time(Limit::StoreDeadline), call).await else {
         node.world().telemetry.count(Count::PresenceShed, watchers.len() as u64);
         return;
     };
@@ -107,13 +108,27 @@ pub(crate) async fn tell(node: &Node, user: UserId, now: Timestamp) {
         .map(|(viewer, _)| viewer)
         .collect();
     let online = node.directory().is_here(user);
-    let announcement = Announcement::new(Event::Presence { user, online, last_seen: (!online).then_some(now) });
+    let announcement = Announcement::new(Event::Presence { user, online, last_seen: seen.here.max(left_at).filter(|_| !online) });
     let mut count = 0;
     for session in watchers.iter().filter(|session| told.contains(&session.identity.user)) {
         session.queue.push(&announcement);
         count += 1;
     }
     node.world().telemetry.count(Count::PresenceEmitted, count);
+}
+
+/// What a viewer is to a user has changed: if he may not see him come and go any more, his sessions that watch hear for
+/// the last time of him, as of somebody who is not here.
+pub(crate) async fn reconsider(node: &Node, viewer: UserId, user: UserId) {
+    let watching: Vec<_> = node.directory().watchers(user).iter().filter(|session| session.identity.user == viewer).cloned().collect();
+    if watching.is_empty() || visible(node, viewer, vec![user]).await.is_ok_and(|visible| !visible.is_empty()) {
+        return;
+    }
+    let announcement = Announcement::new(Event::Presence { user, online: false, last_seen: None });
+    for session in watching {
+        node.directory().unwatch(user, session.id);
+        session.queue.push(&announcement);
+    }
 }
 
 /// Stores when a user was here. If it fails, an older time is shown.

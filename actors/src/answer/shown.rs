@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::conversation::amend::erased;
 use crate::entry::{Act, Amendment, Entry};
-use crate::id::{BUCKET_SEQS, ConversationId, Seq, UserId};
+use crate::id::{ConversationId, Seq, UserId};
 use crate::node::Node;
 use crate::rejected::Rejected;
 use crate::view::Shown;
@@ -35,7 +35,7 @@ pub(super) async fn overlaid(
     let mut amendments = amendments;
     let shown = entries.into_iter().map(|entry| {
         let seq = entry.seq;
-        let is_hidden = hidden.get(&seq.bucket()).is_some_and(|bits| bits.has((seq.get() - 1) % BUCKET_SEQS));
+        let is_hidden = hidden.get(&seq.bucket()).is_some_and(|bits| bits.has(seq.offset()));
         let own_reactions = own.remove(&seq).filter(|_| !is_hidden).unwrap_or_default();
         one(entry, amendments.remove(&seq), own_reactions, is_hidden)
     });

@@ -35,18 +35,33 @@ impl Standing {
 
 /// The standing of a viewer, or the refusal that a stranger gets.
 pub(crate) async fn of(node: &Node, viewer: UserId, conversation: ConversationId) -> Result<Standing, Rejected> {
+    of_each(node, viewer, &[conversation]).await?.pop().unwrap_or(Err(Rejected::NoSuchConversation))
+}
+
+/// The same for several conversations, in their order: two calls, and one for each group.
+pub(super) async fn of_each(
+    node: &Node,
+    viewer: UserId,
+    conversations: &[ConversationId],
+) -> Result<Vec<Result<Standing, Rejected>>, Rejected> {
+    if conversations.is_empty() {
+        return Ok(vec![]);
+    }
     let store = &node.world().store;
     // The head before the place: who is a member after the head was read may read up to that head. The other way round
     // somebody removed in between would be shown what came after the removal.
-    let log = [LogId::Conversation(conversation)];
-    let head = store.heads(&log).await.map_err(unavailable)?.pop().unwrap_or_default();
-    let place = match conversation {
-        ConversationId::Direct(_) => None,
-        ConversationId::Group(group) => store.membership(group, viewer).await.map_err(unavailable)?,
-    };
-    may_read(viewer, conversation, place.as_ref())?;
-    let preferences = store.preferences(viewer, &[conversation]).await.map_err(unavailable)?.pop().unwrap_or_default();
-    Ok(with(head, place, &preferences))
+    let logs: Vec<_> = conversations.iter().map(|id| LogId::Conversation(*id)).collect();
+    let heads = store.heads(&logs).await.map_err(unavailable)?;
+    let preferences = store.preferences(viewer, conversations).await.map_err(unavailable)?;
+    let mut standings = Vec::with_capacity(conversations.len());
+    for ((conversation, head), preferences) in conversations.iter().zip(heads).zip(preferences) {
+        let place = match conversation {
+            ConversationId::Direct(_) => None,
+            ConversationId::Group(group) => store.membership(*group, viewer).await.map_err(unavailable)?,
+        };
+        standings.push(may_read(viewer, *conversation, place.as_ref()).map(|()| with(head, place, &preferences)));
+    }
+    Ok(standings)
 }
 
 /// The standing that follows from what was read.

@@ -35,8 +35,10 @@ pub(super) async fn since(
     let own = own.await?;
     let appeared = appeared(node, viewer, user, &own, &named).await?;
     let mut outcomes = Vec::with_capacity(named.len());
-    for (conversation, cursor) in named {
-        let (tail, outcome) = match standing::of(node, viewer, conversation).await {
+    let ids: Vec<_> = named.iter().map(|(id, _)| *id).collect();
+    let standings = standing::of_each(node, viewer, &ids).await?;
+    for ((conversation, cursor), standing) in named.into_iter().zip(standings) {
+        let (tail, outcome) = match standing {
             Ok(standing) => {
                 let log = LogId::Conversation(conversation);
                 let tail = Cursor { incarnation: standing.head.incarnation, seq: standing.readable };

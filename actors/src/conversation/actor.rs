@@ -402,14 +402,13 @@ impl Running {
     }
 
     fn is_settled(&self) -> bool {
-        let is_told = self.held.is_empty() && self.untold.is_none();
+        let is_told = self.untold.is_none() || self.state.is_none();
         self.busy == Busy::No
             && self.backlog.is_empty()
             && !self.scribe.is_busy()
             && self.marks.is_clean()
             && !self.marks.pending
             && is_told
-            && self.untold.is_none()
     }
 
     fn finish_drain(&mut self) {

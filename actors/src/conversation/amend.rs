@@ -54,16 +54,16 @@ impl Target {
             }
         }
     }
+}
 
-    /// What an edit makes of it: what it answers, forwards and carries stays.
-    fn edited(&self, before: &Content, by: &Content) -> Content {
-        Content {
-            reply_to: before.reply_to,
-            attachments: before.attachments.clone(),
-            forwarded: before.forwarded,
-            door: before.door,
-            ..by.clone()
-        }
+/// What an edit makes of a message: what it answers, forwards and carries stays.
+fn edited(before: &Content, by: &Content) -> Content {
+    Content {
+        reply_to: before.reply_to,
+        attachments: before.attachments.clone(),
+        forwarded: before.forwarded,
+        door: before.door,
+        ..by.clone()
     }
 }
 
@@ -81,7 +81,7 @@ impl Conversation {
             Act::Edited { content, .. } => {
                 let before = target.content()?;
                 self.may(user, Deed::Edit { own }, now)?;
-                self.acceptable(&target.edited(before, content), limits)?;
+                self.acceptable(&edited(before, content), limits)?;
                 full(target.amendment.edits.len(), Limit::EditsMessage, "edits", limits)
             }
             Act::Deleted { .. } => {
@@ -121,7 +121,7 @@ pub(super) fn project(target: &Target, entry: &Entry) -> Vec<Row> {
     match &entry.act {
         Act::Edited { content, .. } => {
             let mut amendment = target.amendment.clone();
-            amendment.edited = Some((target.edited(before, content), entry.at));
+            amendment.edited = Some((edited(before, content), entry.at));
             amendment.edits.push(entry.seq);
             vec![Row::Amended(seq, amendment)]
         }
@@ -164,4 +164,140 @@ pub(super) fn project(target: &Target, entry: &Entry) -> Vec<Row> {
 pub(crate) fn erased(entry: &Entry) -> Entry {
     let erased = Erased { message: entry.act.is_message(), digest: Digest::of(&entry.act) };
     Entry { act: Act::Erased(erased), ..entry.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::content::ClientKey;
+    use crate::conversation::state::{Direct, Members};
+    use crate::id::{ConversationId, MessageId, Pair, Pos};
+
+    fn user(number: u64) -> UserId {
+        UserId::new(number).expect("valid")
+    }
+
+    fn entry(seq: u64, author: u64, act: Act) -> Entry {
+        Entry {
+            seq: Seq::new(seq).expect("valid"),
+            pos: Pos(1),
+            id: MessageId::new(4_096 + seq).expect("valid"),
+            author: user(author),
+            client_key: ClientKey::new("k").expect("valid"),
+            at: Timestamp(i64::try_from(seq).expect("small")),
+            act,
+        }
+    }
+
+    fn text(text: &str) -> Content {
+        Content { text: text.into(), ..Content::default() }
+    }
+
+    #[derive(Debug, Clone)]
+    enum Wish {
+        Edit,
+        Delete,
+        React(u8, bool),
+    }
+
+    fn wish() -> impl Strategy<Value = Wish> {
+        prop_oneof![
+            2 => Just(Wish::Edit),
+            1 => Just(Wish::Delete),
+            9 => (0_u8..4, any::<bool>()).prop_map(|(kind, on)| Wish::React(kind, on)),
+        ]
+    }
+
+    fn act(wish: &Wish, nth: usize) -> Act {
+        let target = Seq::new(1).expect("valid");
+        match wish {
+            Wish::Edit => edit(target, &text(&format!("edit {nth}"))),
+            Wish::Delete => Act::Deleted { target },
+            Wish::React(kind, on) => Act::Reacted { target, reaction: Reaction::new(&format!("r{kind}")).expect("valid"), on: *on },
+        }
+    }
+
+    proptest! {
+        /// What is kept of a message agrees with a simple account of what was asked and allowed.
+        #[test]
+        fn a_message_is_what_was_made_of_it(wishes in proptest::collection::vec((1_u64..=2, wish()), 1..40)) {
+            let mut limits = Limits::default();
+            limits.set(Limit::ReactionsUser, 2);
+            limits.set(Limit::ReactionsMessage, 3);
+            limits.set(Limit::EditsMessage, 4);
+            let pair = Pair::new(user(1), user(2)).expect("two users");
+            let direct = Conversation::new(ConversationId::Direct(pair), Members::Direct(Direct::new(pair)), &limits);
+            let message = Arc::new(entry(1, 1, Act::Message(text("first"))));
+            let (mut amendment, mut reactions) = (Amendment::default(), BTreeMap::<UserId, Vec<Reaction>>::new());
+            let (mut expected, mut says, mut edits) = (BTreeMap::<UserId, BTreeSet<Reaction>>::new(), "first".to_owned(), vec![]);
+            let mut written: Vec<Arc<Entry>> = vec![Arc::clone(&message)];
+            for (nth, (by, wish)) in wishes.iter().enumerate() {
+                let act = act(wish, nth);
+                let target = Target {
+                    entry: Arc::clone(&message),
+                    amendment: amendment.clone(),
+                    own: reactions.get(&user(*by)).cloned().unwrap_or_default(),
+                    gone: Bits::default(),
+                    edits: written.iter().filter(|entry| amendment.edits.contains(&entry.seq)).cloned().collect(),
+                };
+                let allowed = direct.propose_amendment(user(*by), &act, &target, Timestamp(0), &limits).is_ok();
+                let others = expected.values().flatten().collect::<BTreeSet<_>>();
+                let may = amendment.deleted.is_none() && match wish {
+                    Wish::Edit => *by == 1 && edits.len() < 4,
+                    Wish::Delete => *by == 1,
+                    Wish::React(..) => {
+                        let Act::Reacted { reaction, on, .. } = &act else { unreachable!("a reaction") };
+                        let own = expected.get(&user(*by)).cloned().unwrap_or_default();
+                        !on || own.contains(reaction) || (own.len() < 2 && (others.contains(reaction) || others.len() < 3))
+                    }
+                };
+                prop_assert_eq!(allowed, may, "{:?} by {}", wish, by);
+                if !allowed {
+                    continue;
+                }
+                let entry = Arc::new(entry(written.len() as u64 + 1, *by, act.clone()));
+                written.push(Arc::clone(&entry));
+                let mut erased = 0;
+                for row in project(&target, &entry) {
+                    match row {
+                        Row::Amended(_, row) => amendment = row,
+                        Row::Reactions(_, user, row) => drop(reactions.insert(user, row)),
+                        Row::Erased(row) => {
+                            erased += 1;
+                            let before = written.iter().find(|entry| entry.seq == row.seq).expect("it was written");
+                            prop_assert_eq!(Digest::of(&row.act), Digest::of(&before.act));
+                            prop_assert_eq!(row.act.is_message(), before.act.is_message());
+                        }
+                        Row::Gone(_, bits) => prop_assert!(bits.has(0)),
+                        other => unreachable!("{other:?}"),
+                    }
+                }
+                match &act {
+                    Act::Edited { content, .. } => {
+                        says = content.text.to_string();
+                        edits.push(entry.seq);
+                    }
+                    Act::Deleted { .. } => prop_assert_eq!(erased, edits.len() + 1),
+                    Act::Reacted { reaction, on: true, .. } => drop(expected.entry(user(*by)).or_default().insert(reaction.clone())),
+                    Act::Reacted { reaction, on: false, .. } => drop(expected.entry(user(*by)).or_default().remove(reaction)),
+                    other => unreachable!("{other:?}"),
+                }
+                if amendment.deleted.is_some() {
+                    prop_assert_eq!(&amendment, &Amendment { deleted: amendment.deleted, ..Amendment::default() });
+                    continue;
+                }
+                prop_assert_eq!(&amendment.edits, &edits);
+                prop_assert_eq!(amendment.edited.as_ref().map_or("first", |(content, _)| &content.text), says.as_str());
+                let mut counts = BTreeMap::<Reaction, u64>::new();
+                for reaction in expected.values().flatten() {
+                    *counts.entry(reaction.clone()).or_default() += 1;
+                }
+                prop_assert_eq!(amendment.reactions.iter().cloned().collect::<BTreeMap<_, _>>(), counts);
+            }
+        }
+    }
 }

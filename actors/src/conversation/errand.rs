@@ -12,7 +12,7 @@ use crate::cards::Card;
 use crate::content::{Content, Forwarded};
 use crate::entry::{Act, Amendment, Entry, Notice};
 use crate::home::mail::Note;
-use crate::id::{BUCKET_SEQS, ConversationId, DirectNumber, GroupId, LogId, Pair, Seq, UserId};
+use crate::id::{ConversationId, DirectNumber, GroupId, LogId, Pair, Seq, UserId};
 use crate::limits::Limit;
 use crate::log::scribe::within;
 use crate::media::{Attachment, MediaId};
@@ -259,7 +259,7 @@ async fn source(node: &Node, user: UserId, from: ConversationId, seq: Seq) -> Re
         Ok(standing) if !standing.shows(seq) => Err(absent()),
         Ok(_) => {
             let hidden = ask(node, node.world().store.hidden(user, from, seq.bucket(), seq.bucket())).await?;
-            let is_hidden = hidden.iter().any(|(_, bits)| bits.has((seq.get() - 1) % BUCKET_SEQS));
+            let is_hidden = hidden.iter().any(|(_, bits)| bits.has(seq.offset()));
             if is_hidden {
                 Err(absent())
             } else {

@@ -173,7 +173,11 @@ pub fn asked(user: UserId, command: &Command) -> Option<Act> {
         Command::Delete { target, .. } => Some(Act::Deleted { target: *target }),
         Command::React { target, reaction, on, .. } => Some(Act::Reacted { target: *target, reaction: reaction.clone(), on: *on }),
         Command::CreateGroup { name, members, open, .. } => Some(created(user, name, members, *open)),
-        Command::ChangeGroup { change, picture, .. } => Some(Act::Changed(showing(change, *picture))),
+        Command::ChangeGroup { change, picture, .. } => {
+            // What the picture is is looked up before it is stored.
+            let picture = picture.map(|picture| picture.map(|id| Picture { id, kind: MediaKind::Other }));
+            Some(Act::Changed(GroupChange { picture, ..change.clone() }))
+        }
         Command::SetRole { member, role, .. } => Some(Act::RoleSet { member: *member, role: *role }),
         Command::HandOver { to, .. } => Some(Act::HandedOver { to: *to }),
         Command::Invite { users, .. } => Some(Act::Invited { users: once(users), expires_at: Timestamp::default() }),
@@ -189,12 +193,6 @@ pub fn asked(user: UserId, command: &Command) -> Option<Act> {
 /// What a post says, with the files that it names; what they are is looked up before it is stored.
 pub(super) fn carrying(content: &Content, media: &[MediaId]) -> Content {
     Content { attachments: media.iter().map(|id| Attachment::named(*id)).collect(), ..content.clone() }
-}
-
-/// What a group is to be, with the picture that is named; what it is is looked up before it is stored.
-fn showing(change: &GroupChange, picture: Option<Option<MediaId>>) -> GroupChange {
-    let picture = picture.map(|picture| picture.map(|id| Picture { id, kind: MediaKind::Other }));
-    GroupChange { picture, ..change.clone() }
 }
 
 fn created(creator: UserId, name: &GroupName, members: &[UserId], open: bool) -> Act {
@@ -219,4 +217,86 @@ fn too_many(named: usize, field: &'static str, limits: &Limits) -> Result<(), Re
         return Err(Rejected::TooManyItems { field, max: limits.get(Limit::MembersPerRequest) });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::content::ClientKey;
+    use crate::entry::{Entry, Row};
+    use crate::id::{GroupId, MessageId, Pos};
+
+    fn user(number: u64) -> UserId {
+        UserId::new(number).expect("valid")
+    }
+
+    fn entry(seq: u64, author: UserId, act: Act) -> Entry {
+        Entry {
+            seq: Seq::new(seq).expect("valid"),
+            pos: Pos(0),
+            id: MessageId::new(4_096 + seq).expect("valid"),
+            author,
+            client_key: ClientKey::new("k").expect("valid"),
+            at: Timestamp(i64::try_from(seq).expect("small")),
+            act,
+        }
+    }
+
+    fn wishes() -> impl Strategy<Value = Vec<(u64, u8, u64)>> {
+        proptest::collection::vec((1_u64..=6, 0_u8..9, 1_u64..=6), 1..60)
+    }
+
+    proptest! {
+        /// Whatever is asked by whomever: one owner, a size that is the number of members, no member with an invitation,
+        /// and rows that say the same as the state that they were projected from.
+        #[test]
+        fn a_group_stays_in_order(wishes in wishes()) {
+            let mut limits = Limits::default();
+            limits.set(Limit::Members, 5);
+            limits.set(Limit::InvitationLife, 0);
+            let id = ConversationId::Group(GroupId::new(9).expect("valid"));
+            let mut group = Conversation::new(id, Members::NoGroup, &limits);
+            let name = GroupName::new("g").expect("valid");
+            let act = group.propose_creation(user(1), &name, &[user(2), user(3)], false, &limits).expect("nothing is there yet");
+            group.commit(&entry(1, user(1), act));
+            limits.set(Limit::InvitationLife, 10_000);
+            for (nth, (by, what, whom)) in (2_u64..).zip(wishes) {
+                let (by, whom, now) = (user(by), user(whom), Timestamp(i64::try_from(nth).expect("small")));
+                let proposed = match what {
+                    0 => group.propose_addition(by, &[whom], now, &limits),
+                    1 => group.propose_removal(by, whom, now),
+                    2 => group.propose_role(by, whom, Role::Admin, now),
+                    3 => group.propose_role(by, whom, Role::Member, now),
+                    4 => group.propose_hand_over(by, whom, now),
+                    5 => group.propose_invitation(by, &[whom], now, &limits),
+                    6 => group.propose_declining(by, whom, now),
+                    7 => group.propose_change(by, &GroupChange { open: Some(nth % 2 == 0), ..GroupChange::default() }, now),
+                    _ => group.propose_joining(by, now, &limits).and_then(|act| act.or(Err(Rejected::NotAGroup))),
+                };
+                let Ok(act) = proposed else { continue };
+                let entry = entry(nth, by, act);
+                let rows = group.project(&entry);
+                group.commit(&entry);
+                let Members::Group(state) = &group.members else { unreachable!("it was created") };
+                for row in rows {
+                    match row {
+                        Row::Group(row) => prop_assert_eq!(&row, &state.row),
+                        Row::Member(user, place) => prop_assert_eq!(state.places.get(&user), Some(&place)),
+                        Row::Invited(user, invitation) => prop_assert_eq!(state.invited.get(&user).copied(), invitation),
+                        other => unreachable!("{other:?}"),
+                    }
+                }
+                let current: BTreeSet<_> = state.places.iter().filter(|(_, place)| place.is_current()).map(|(user, _)| *user).collect();
+                prop_assert_eq!(state.row.members, current.len() as u64);
+                prop_assert!(current.len() <= 5);
+                prop_assert_eq!(group.audience(), current.iter().copied().collect::<Vec<_>>());
+                prop_assert_eq!(current.iter().filter(|user| group.role(**user) == Role::Owner).count(), 1, "one owner");
+                prop_assert!(state.invited.keys().all(|user| !current.contains(user)), "no member is invited");
+            }
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::sync::oneshot;
 
-use crate::account::Picture;
+use crate::account::{Account, Picture};
 use crate::entry::{Entry, GroupRow, Head};
 use crate::home;
 use crate::home::mail::Note;
@@ -87,7 +87,6 @@ async fn members(store: &dyn Store, id: GroupId, row: GroupRow, page_size: usize
 
 /// The files of a message, which must be its author's, as the message shows them.
 /// NOTE: who keeps files is not asked yet: they must come complete in the content.
-#[expect(clippy::unused_async, reason = "whoever keeps files is asked over a port")]
 pub(super) async fn check_attachments(
     _node: &Node,
     author: UserId,
@@ -100,7 +99,6 @@ pub(super) async fn check_attachments(
 
 /// The file that is to be a group's picture, which must be a picture that this user has uploaded.
 /// NOTE: who keeps files is not asked yet: there are none.
-#[expect(clippy::unused_async, reason = "whoever keeps files is asked over a port")]
 pub(super) async fn check_picture(_node: &Node, user: UserId, file: MediaId) -> Result<Picture, Rejected> {
     tracing::trace!(user = user.get(), ?file, "a group's picture");
     Err(Rejected::NoSuchMedia)
@@ -116,7 +114,7 @@ pub(super) async fn introduce(node: &Node, id: ConversationId, tail: Seq, users:
         tracing::warn!(%error, "accounts could not be read");
         unavailable.clone()
     })?;
-    if accounts.iter().any(|account| !account.as_ref().is_some_and(|account| account.is_active())) {
+    if accounts.iter().any(|account| !account.as_ref().is_some_and(Account::is_active)) {
         return Err(Rejected::NoSuchUser);
     }
     let notes = users.into_iter().map(|user| (user, Note::appeared(id, tail))).collect();

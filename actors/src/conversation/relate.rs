@@ -10,7 +10,7 @@ use crate::command::Command;
 use crate::entry::{Notice, Topic};
 use crate::event::Event;
 use crate::home::mail::Note;
-use crate::id::{Door, Pair, UserId};
+use crate::id::{Pair, UserId};
 use crate::limits::{Limit, Limits};
 use crate::log::scribe::within;
 use crate::node::Node;
@@ -77,7 +77,10 @@ impl Running {
                 let people = self.people(bond.pair);
                 let peer = bond.pair.other(user);
                 let shown = people.as_ref().and_then(|people| people.iter().find(|view| Some(view.id) == peer).cloned());
-                self.tell_bond(user, origin, door, bond, change, people);
+                if change != BondChange::None {
+                    let event = Event::Bond { by: user, change, bond, people, door };
+                    announce_one(&self.node, &[bond.pair.low(), bond.pair.high()], event, user, origin);
+                }
                 reply.settle(Ok(View::Bond(Box::new(BondView { peer: shown, bond }), change)));
             }
         }
@@ -87,21 +90,6 @@ impl Running {
         let view = |user| self.cards.get(&user).and_then(|card| card.view());
         let (low, high) = (view(pair.low())?, view(pair.high())?);
         Some(Arc::new([(*low).clone(), (*high).clone()]))
-    }
-
-    fn tell_bond(
-        &self,
-        by: UserId,
-        origin: Option<crate::id::SessionId>,
-        door: Door,
-        bond: Bond,
-        change: BondChange,
-        people: Option<Arc<[UserView; 2]>>,
-    ) {
-        if change != BondChange::None {
-            let event = Event::Bond { by, change, bond, people, door };
-            announce_one(&self.node, &[bond.pair.low(), bond.pair.high()], event, by, origin);
-        }
     }
 }
 

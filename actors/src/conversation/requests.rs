@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::account::Standing;
 use crate::command::Command;
 use crate::content::{ClientKey, Content};
 use crate::entry::{Act, Digest, GroupChange};
+use crate::id::{Seq, UserId};
+use crate::limits::Limit;
 use crate::log::keys::{Known, Stored};
 use crate::log::scribe::{self, Draft};
 use crate::policy::Deed;
@@ -37,7 +40,8 @@ impl Running {
             return self.repeated(request, &key, digest, known);
         }
         let limits = Arc::clone(&self.node.world().limits);
-        if let Err(rejected) = self.state().propose_post(user, &content, &head, request.arrived, &limits) {
+        let proposed = self.state().propose_post(user, &content, &head, request.arrived, &limits);
+        if let Err(rejected) = proposed.and_then(|()| self.has_reader(user)) {
             return request.reply.settle(Err(rejected));
         }
         if known == Known::Unsure {
@@ -51,11 +55,19 @@ impl Running {
         }
     }
 
+    /// A direct message needs somebody who could read it: an account that is gone never will.
+    fn has_reader(&self, user: UserId) -> Result<(), Rejected> {
+        let peer = self.state.as_ref().and_then(|state| state.direct()).and_then(|direct| direct.pair.other(user));
+        let standing = peer.and_then(|peer| self.cards.get(&peer)).and_then(|card| card.view()).map(|view| view.standing);
+        if standing == Some(Standing::Deleted) { Err(Rejected::NoSuchUser) } else { Ok(()) }
+    }
+
     /// What must be readied before a message of this user is stored; mostly nothing.
     fn goes_with(&self, request: &Request) -> Option<Post> {
-        let (media, given) = match &request.command {
-            Command::Post { media, content, .. } => (media.clone(), content.attachments.clone()),
-            _ => (vec![], vec![]),
+        let (media, given) = if let Command::Post { media, content, .. } = &request.command {
+            (media.clone(), content.attachments.clone())
+        } else {
+            (vec![], vec![])
         };
         let post = Post {
             author: request.user,
@@ -115,6 +127,7 @@ impl Running {
         let (head, limits) = (*self.scribe.head(), Arc::clone(&self.node.world().limits));
         let judged = source.content.and_then(|content| {
             self.state().propose_post(request.user, &content, &head, request.arrived, &limits)?;
+            self.has_reader(request.user)?;
             Ok(content)
         });
         match judged {
@@ -205,19 +218,18 @@ impl Running {
         let (user, now, tail) = (request.user, request.arrived, self.scribe.head().tail);
         let state = self.state();
         match &request.command {
-            Command::Edit { target, .. } | Command::Delete { target, .. } | Command::React { target, .. } => {
-                // Before the message is read, so that a stranger learns nothing, and costs nothing.
-                let (deed, whole) = match &request.command {
-                    Command::Edit { .. } => (Deed::Edit { own: true }, false),
-                    Command::React { .. } => (Deed::React, false),
-                    Command::Delete { .. } => (Deed::Delete { own: true, author: state.role(user) }, true),
-                    _ => return Err(Rejected::Internal),
-                };
-                state.may(user, deed, now)?;
-                if *target == crate::id::Seq::ZERO || *target > tail {
-                    return Err(Rejected::NoSuchEntry { seq: *target });
-                }
-                Ok(Proposal::After(Errand::Read(user, *target, whole), act))
+            // Judged before the message is read as well, so that a stranger learns nothing, and costs nothing.
+            Command::Edit { target, .. } => {
+                state.may(user, Deed::Edit { own: true }, now)?;
+                reading(user, *target, false, tail, act)
+            }
+            Command::React { target, .. } => {
+                state.may(user, Deed::React, now)?;
+                reading(user, *target, false, tail, act)
+            }
+            Command::Delete { target, .. } => {
+                state.may(user, Deed::Delete { own: true, author: state.role(user) }, now)?;
+                reading(user, *target, true, tail, act)
             }
             Command::CreateGroup { name, members, open, .. } => {
                 let act = state.propose_creation(user, name, members, *open, &limits)?;
@@ -261,7 +273,13 @@ impl Running {
         let is_relation = matches!(errand, Errand::Relate(_));
         // A bond may have been written by an errand that was lost; everything else is harmless.
         let lost = if is_relation { Rejected::Unknown } else { Rejected::Unavailable { after: RETRY_AFTER } };
-        task::tie(&self.myself, Mail::Prepared(Err(lost)), async move { Mail::Prepared(errand::run(&node, id, tail, errand).await) });
+        let late = lost.clone();
+        task::tie(&self.myself, Mail::Prepared(Err(lost)), async move {
+            // Each call has its own deadline; all of them together have that of a post.
+            let deadline = node.world().limits.time(Limit::UnknownRetry);
+            let done = tokio::time::timeout(deadline, errand::run(&node, id, tail, errand)).await;
+            Mail::Prepared(done.unwrap_or(Err(late)))
+        });
     }
 
     pub(super) fn prepared(&mut self, answer: Result<Done, Rejected>) {
@@ -321,4 +339,12 @@ impl Running {
             (Done::Post(_) | Done::Picture(_) | Done::Known | Done::Read(_), _, _) => request.reply.settle(Err(Rejected::Internal)),
         }
     }
+}
+
+/// A message must be read before a change of it can be judged.
+fn reading(user: UserId, target: Seq, whole: bool, tail: Seq, act: Act) -> Result<Proposal, Rejected> {
+    if target == Seq::ZERO || target > tail {
+        return Err(Rejected::NoSuchEntry { seq: target });
+    }
+    Ok(Proposal::After(Errand::Read(user, target, whole), act))
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
+use crate::answer::presence;
 use crate::content::ClientKey;
 use crate::conversation::announce::announce_one;
 use crate::conversation::load::newest;
@@ -251,6 +252,12 @@ impl Running {
             let asking = in_hand.as_ref().and_then(|in_hand| in_hand.request.origin);
             if let Some(in_hand) = in_hand {
                 in_hand.request.reply.settle(Ok(in_hand.answer));
+            }
+            if let Act::Related { peer } = entry.act
+                && !self.node.directory().watchers(peer).is_empty()
+            {
+                let (node, user) = (self.node.clone(), self.user);
+                crate::node::spawn(async move { presence::reconsider(&node, user, peer).await });
             }
             let event = Event::Own { incarnation: batch.after.incarnation, entry: Arc::clone(entry) };
             announce_one(&self.node, &[self.user], event, self.user, asking);

@@ -19,6 +19,7 @@ use crate::relation::Step;
 use crate::session::{Reply, Session};
 use crate::task;
 use crate::telemetry::{ActorKind, Count};
+use crate::time::Timestamp;
 use crate::view::View;
 
 use super::mail::Mail;
@@ -40,6 +41,8 @@ pub(crate) struct Running {
     state: OnlineUser,
     /// Whether a command came without a session since the last look; `None` while nobody looks.
     visited: Option<bool>,
+    /// When the last session ended here, if one did.
+    left_at: Option<Timestamp>,
 }
 
 impl Actor for UserActor {
@@ -51,7 +54,7 @@ impl Actor for UserActor {
         let Arguments { node, user } = arguments;
         node.world().telemetry.count(Count::ActorStarted(ActorKind::User), 1);
         let online = !node.directory().sessions(user).is_empty();
-        Ok(Running { state: OnlineUser::new(online, &node.world().limits), node, user, visited: None })
+        Ok(Running { state: OnlineUser::new(online, &node.world().limits), node, user, visited: None, left_at: None })
     }
 
     async fn handle(&self, myself: ActorRef<Mail>, mail: Mail, running: &mut Running) -> Result<(), ActorProcessingErr> {
@@ -91,6 +94,7 @@ impl Running {
 
     fn detach(&mut self, myself: &ActorRef<Mail>, logged_out: bool) {
         if !self.has_session() {
+            self.left_at = Some(self.node.now());
             self.touch(myself);
             if logged_out { self.logged_out(myself) } else { self.leave(myself, Limit::PresenceGrace) }
         }
@@ -192,9 +196,9 @@ impl Running {
         if self.node.directory().watchers(self.user).is_empty() {
             return;
         }
-        let (node, user, now) = (self.node.clone(), self.user, self.node.now());
+        let (node, user, left_at) = (self.node.clone(), self.user, self.left_at);
         task::tie(myself, Mail::Told, async move {
-            presence::tell(&node, user, now).await;
+            presence::tell(&node, user, left_at).await;
             Mail::Told
         });
     }

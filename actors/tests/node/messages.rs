@@ -1,16 +1,16 @@
 //! What becomes of messages: edits, deletion, reactions, forwarding, mentions, files.
 
-use actors::command::{Command, Query, Wish};
+use actors::command::{Command, Cursor, Query, Wish};
 use actors::content::{Content, Reaction};
 use actors::entry::{Act, Erased};
 use actors::event::{Event, Scene};
-use actors::id::{ConversationId, MessageId, Seq};
+use actors::id::{ConversationId, Incarnation, MessageId, Seq};
 use actors::limits::{Limit, Limits};
 use actors::media::{Attachment, MediaId};
 use actors::rejected::Rejected;
 use actors::store::MessageStore;
 use actors::testkit::memory::{Call, Fault};
-use actors::view::{About, Shown, View};
+use actors::view::{About, ConversationView, Resumed, Shown, View};
 
 use crate::groups::{add, created};
 use crate::world::{Device, Stage, direct, key, seq, text, user};
@@ -215,6 +215,19 @@ async fn what_a_user_has_cleared_or_hidden_is_not_shown_to_him() {
     assert_eq!(ben.ask(forward(direct(2, 3), "f1", PAIR(), 2)).await, Err(Rejected::NoSuchEntry { seq: seq(2) }));
     assert_eq!(ben.ask(forward(direct(2, 3), "f2", PAIR(), 4)).await, Err(Rejected::NoSuchEntry { seq: seq(4) }));
     assert_eq!(ann.history(PAIR()).await.entries.len(), 5, "the other one sees all of it");
+    let last = |page: Vec<ConversationView>| page[0].last.clone().map(|last| (last.entry.seq.get(), last.hidden));
+    let list = Query::Conversations { cursor: None, limit: None };
+    ben.ask(set("s3", Wish::Hide(seq(5)))).await.expect("anyone may");
+    let Ok(View::Conversations { page, .. }) = ben.query(list.clone()).await else { unreachable!("no page") };
+    assert_eq!(last(page), Some((5, true)), "nor does the list show it");
+    ben.ask(set("s4", Wish::Clear(seq(5)))).await.expect("anyone may");
+    let Ok(View::Conversations { page, .. }) = ben.query(list).await else { unreachable!("no page") };
+    assert_eq!(last(page), None);
+    assert_eq!(ben.conversation(PAIR()).await.unread, 0);
+    let cursor = |seq| Cursor { incarnation: Incarnation::default(), seq };
+    let query = Query::Sync { user: None, conversations: vec![(PAIR(), cursor(Seq::ZERO))] };
+    let Ok(View::Sync(view)) = ben.query(query).await else { unreachable!("no sync") };
+    assert_eq!(view.conversations[0].2, Resumed::TooLong { floor: seq(5) });
 }
 
 #[tokio::test(start_paused = true)]

@@ -58,7 +58,7 @@ async fn a_private_mark_moves_the_own_badge_and_nothing_else() {
         assert_eq!(unread.await, 3, "the own devices are");
         assert_eq!(ben.conversation(pair).await.unread, 1);
         let About::Direct { peer_marks, .. } = ann.conversation(pair).await.about else { unreachable!("direct") };
-        assert_eq!(peer_marks.read.seq.get(), if by_account { 0 } else { 1 }, "what is kept private is not shown at all");
+        assert_eq!(peer_marks.read.seq.get(), u64::from(!by_account), "what is kept private is not shown at all");
         assert_eq!(read_by(&mut ann, pair, 1).await, Ok(vec![(2, !by_account, !by_account)]));
         assert_eq!(read_by(&mut ann, pair, 3).await, Ok(vec![(2, false, false)]));
     }

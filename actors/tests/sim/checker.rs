@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use actors::content::ClientKey;
-use actors::entry::{Act, Entry};
+use actors::entry::{Act, Digest, Entry};
 use actors::id::{ConversationId, LogId, Seq, UserId};
 use actors::rejected::Rejected;
 use actors::store::Marks;
@@ -317,7 +317,7 @@ impl<'a> Judge<'a> {
                 self.must(false, "I8", || format!("{line} saw {} of {id}, a log that is not there", entry.seq.get()));
                 continue;
             };
-            let kept = log.by_seq.get(&entry.seq).is_some_and(|stands| **stands == **entry);
+            let kept = log.by_seq.get(&entry.seq).is_some_and(|stands| is_what_stood(entry, stands));
             let allowed = log.takes_part(*user, entry.seq) || Self::may_look_back(log, &landed, (*id, *user), entry.seq, index);
             let seq = entry.seq.get();
             self.must(kept, "I1", || format!("{line} saw another entry at {seq} of {id} by {by:?} than what stands there"));
@@ -441,9 +441,16 @@ fn note<'a>(key: &mut Key<'a>, end: &'a End, act: &'a Act) {
     }
 }
 
-/// Whether an entry says what was asked for: members count as a set.
+/// Whether a client saw what stands there, or what stood there before it was erased.
+fn is_what_stood(seen: &Entry, stands: &Entry) -> bool {
+    let erased = matches!(stands.act, Act::Erased(_)) && Digest::of(&seen.act) == Digest::of(&stands.act);
+    seen == stands || (erased && Entry { act: seen.act.clone(), ..stands.clone() } == *seen)
+}
+
+/// Whether an entry says what was asked for: members count as a set, and what was erased is known by its digest.
 fn same(one: &Act, other: &Act) -> bool {
     match (one, other) {
+        (Act::Erased(_), _) | (_, Act::Erased(_)) => Digest::of(one) == Digest::of(other),
         (Act::Joined { members: ours }, Act::Joined { members: theirs }) => {
             ours.iter().collect::<BTreeSet<_>>() == theirs.iter().collect::<BTreeSet<_>>()
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actors::command::{Command, Cursor, MarkKind, Query, Span};
-use actors::content::{ClientKey, Content, GroupName};
+use actors::content::{ClientKey, Content, GroupName, Reaction};
 use actors::credential::Identity;
 use actors::entry::{Act, Entry};
 use actors::event::Event;
@@ -418,7 +418,8 @@ impl Client {
             48..54 => self.repeat(),
             54..56 => self.reuse(),
             56..70 => self.mark(),
-            70..79 => self.change(),
+            70..76 => self.change(),
+            76..79 => self.amend(),
             79..80 => self.create(),
             80..86 => self.look_back(),
             86..91 => self.resume(),
@@ -524,6 +525,23 @@ impl Client {
         self.wish(command);
     }
 
+    /// Something becomes of an entry that this client has seen, often its own: it may be no message, or gone by then.
+    fn amend(&mut self) {
+        let Some(conversation) = self.any_log() else { return };
+        let target = self.copies[&conversation].upto.minus(self.dice.below(8));
+        let client_key = self.key();
+        let content = Content { text: format!("{} says otherwise {}", self.number, self.wishes.len()).into(), ..Content::default() };
+        let command = match self.dice.below(4) {
+            0 => Command::Delete { conversation, client_key, target },
+            1 => Command::Edit { conversation, client_key, target, content },
+            _ => {
+                let reaction = Reaction::new(if self.dice.often(500) { "+" } else { "-" }).expect("valid");
+                Command::React { conversation, client_key, target, reaction, on: self.dice.often(700) }
+            }
+        };
+        self.wish(command);
+    }
+
     fn create(&mut self) {
         let members = (1..=self.world.plan.users).map(user).filter(|_| self.dice.often(400)).collect();
         let (client_key, name) = (self.key(), GroupName::new("another").expect("valid"));
@@ -616,7 +634,17 @@ fn asked(command: &Command) -> Asked {
         Command::CreateGroup { client_key, .. } => Asked::Create(client_key.clone()),
         Command::Mark { .. } => Asked::Mark,
         Command::Type { .. } | Command::Watch { .. } => Asked::Know,
-        Command::Edit { .. } | Command::Delete { .. } | Command::React { .. } | Command::Forward { .. } => never(command),
+        Command::Edit { conversation, client_key, target, content } => {
+            Asked::Store(*conversation, client_key.clone(), Act::Edited { target: *target, content: content.clone() })
+        }
+        Command::Delete { conversation, client_key, target } => {
+            Asked::Store(*conversation, client_key.clone(), Act::Deleted { target: *target })
+        }
+        Command::React { conversation, client_key, target, reaction, on } => {
+            let act = Act::Reacted { target: *target, reaction: reaction.clone(), on: *on };
+            Asked::Store(*conversation, client_key.clone(), act)
+        }
+        Command::Forward { .. } => never(command),
         Command::ChangeGroup { .. } | Command::SetRole { .. } | Command::HandOver { .. } | Command::Invite { .. } => never(command),
         Command::Join { .. } | Command::Decline { .. } | Command::Relate { .. } | Command::Set { .. } => never(command),
         Command::ReadNotices { .. } => never(command),

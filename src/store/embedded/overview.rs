@@ -31,6 +31,8 @@ fn overview(shared: &Shared, at: &Snapshot, user: UserId, conversation: Conversa
             .unwrap_or_default(),
         last: last(shared, at, log, head.tail),
         last_amendment: row_at::<Projected<Amendment>>(shared, at, Key::Amended(conversation, head.tail))?.map(|row| row.row),
+        last_hidden: row_at::<Projected<Bits>>(shared, at, Key::Hidden(user, conversation, head.tail.bucket()))?
+            .is_some_and(|bits| head.tail != Seq::ZERO && bits.row.has(head.tail.offset())),
         gone: gone_above(shared, at, conversation, marks.badge.0, head.count.0)?,
         ..Overview::default()
     };

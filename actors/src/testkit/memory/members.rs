@@ -4,7 +4,7 @@ use super::rows::Rows;
 use super::store::{Call, MemoryStore, planned};
 use crate::bits::Bits;
 use crate::entry::{GroupRow, Invitation, Membership};
-use crate::id::{BUCKET_SEQS, Bucket, ConversationId, GroupId, Pair, UserId};
+use crate::id::{BUCKET_SEQS, Bucket, ConversationId, GroupId, Pair, Seq, UserId};
 use crate::relation::Bond;
 use crate::store::{Answer, Marks, MemberStore, Overview, StoreError};
 
@@ -37,6 +37,10 @@ impl Rows {
             preferences: self.preferences.get(&(user, conversation)).map(|(_, row)| *row).unwrap_or_default(),
             last: self.logs.get(&conversation.into()).and_then(|log| log.entries.get(&head.tail)).cloned(),
             last_amendment: self.amendments.get(&(conversation, head.tail)).map(|(_, amendment)| amendment.clone()),
+            last_hidden: self
+                .hidden
+                .get(&(user, conversation, head.tail.bucket()))
+                .is_some_and(|(_, bits)| head.tail != Seq::ZERO && bits.has(head.tail.offset())),
             gone: self.gone_above(conversation, marks.badge.0, head.count.0),
             ..Overview::default()
         };
