@@ -106,7 +106,8 @@ fn an_export_of_format_1_is_read_for_ever() {
     let last = text.find("{\"section\":\"directs\"}").expect("the section that it lacks");
     text.truncate(last);
     let sha256 = super::wire::hex_of(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes()).as_ref());
-    text += &format!("{{\"total\":{{\"records\":{},\"sha256\":\"{sha256}\"}}}}\n", of_format_1.len());
+    let total = format!("{{\"total\":{{\"records\":{},\"sha256\":\"{sha256}\"}}}}\n", of_format_1.len());
+    text.push_str(&total);
     assert!(read(text.as_bytes(), 4_096).expect("whole") == of_format_1);
 }
 

@@ -622,7 +622,7 @@ fn key_of(command: &Command) -> Option<&ClientKey> {
 /// What a command asks to be stored.
 fn asked(command: &Command) -> Asked {
     match command {
-        Command::Post { conversation, client_key, content, media: _ } => {
+        Command::Post { conversation, client_key, content, .. } => {
             Asked::Store(*conversation, client_key.clone(), Act::Message(content.clone()))
         }
         Command::AddMembers { conversation, client_key, members } => {

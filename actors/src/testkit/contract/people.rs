@@ -134,10 +134,10 @@ pub async fn a_search_answers_like_the_model(store: &dyn Store) {
     let mut accounts = Vec::new();
     for number in 1..=60 {
         let name: String = (0..draw(6)).map(|_| syllables[draw(syllables.len())]).collect();
-        let username: String = (0..1 + draw(3)).map(|_| syllables[draw(5)]).collect();
+        let username: String = (0..=draw(3)).map(|_| syllables[draw(5)]).collect();
         let standing = if draw(8) == 0 { Standing::Banned } else { Standing::Active };
         let privacy = Privacy { searchable: draw(8) > 0, ..Privacy::default() };
-        let account = Account { standing, privacy, ..named(number, &username, &name) };
+        let account = Account { privacy, standing, ..named(number, &username, &name) };
         if store.put_account(account.clone(), 0).await.is_ok() {
             accounts.push(account);
         }
