@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use actors::accounts::erasure::MessagesOfDeleted;
 use actors::credential::Credentials;
 use actors::node::{Node, World};
 use actors::relay::LocalRelay;
@@ -86,6 +87,7 @@ impl App {
             limits,
         };
         let node = Node::start(world).await.context("the node could not start")?;
+        node.erase_deleted(if config.accounts.erase_messages { MessagesOfDeleted::Go } else { MessagesOfDeleted::Stay });
         let doors = Doors::new(node, Arc::clone(&metrics), &config.edge);
         let clients = accept::listen(config.edge.listen).with_context(|| format!("cannot listen for clients on {}", config.edge.listen))?;
         let operators =

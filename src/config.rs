@@ -53,6 +53,15 @@ pub struct OpsConfig {
     pub listen: SocketAddr,
 }
 
+/// What becomes of accounts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountsConfig {
+    /// Whether the messages of a deleted account are deleted for everyone; otherwise they stay, by an author without a
+    /// name.
+    pub erase_messages: bool,
+}
+
 /// Hooks for tests of recovery; never on in production.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,6 +99,8 @@ pub struct Config {
     pub edge: EdgeConfig,
     /// Where operators connect.
     pub ops: OpsConfig,
+    /// What becomes of accounts.
+    pub accounts: AccountsConfig,
     /// What is logged.
     pub log: LogConfig,
     /// Hooks for tests.
@@ -180,6 +191,8 @@ struct Sections {
     node: NodeConfig,
     edge: EdgeConfig,
     ops: OpsConfig,
+    #[serde(default)]
+    accounts: AccountsConfig,
     log: LogConfig,
     #[serde(default)]
     test: TestConfig,
@@ -209,7 +222,8 @@ impl Config {
         figment = figment.merge(Environment(environment.into_iter().collect())).merge(flagged(flags));
         let sections: Sections = figment.extract().map_err(|error| ConfigError(error.to_string()))?;
         let limits = limits(&sections.limits)?;
-        Ok(Self { node: sections.node, edge: sections.edge, ops: sections.ops, log: sections.log, test: sections.test, limits })
+        let Sections { node, edge, ops, accounts, log, test, limits: _ } = sections;
+        Ok(Self { node, edge, ops, accounts, log, test, limits })
     }
 
     /// What is in force without any file, variable or flag.
@@ -234,6 +248,8 @@ impl Config {
         line(format!("origins = {}", list(self.edge.origins.clone())));
         line("\n[ops]".into());
         line(format!("listen = {}", quoted(&self.ops.listen.to_string())));
+        line("\n[accounts]".into());
+        line(format!("erase_messages = {}", self.accounts.erase_messages));
         line("\n[log]".into());
         line(format!("filter = {}", quoted(&self.log.filter)));
         line(format!(

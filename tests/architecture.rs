@@ -16,13 +16,13 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("ractor", &["actors/src/"]),
     ("dashmap", &["actors/src/"]),
     // sockets and HTTP: the edge, and the command that asks a running node; a translator may use the types of `http`
-    ("hyper", &["src/edge/", "src/cli/export.rs"]),
-    ("hyper_util", &["src/edge/", "src/cli/export.rs"]),
-    ("http_body_util", &["src/edge/", "src/cli/export.rs"]),
+    ("hyper", &["src/edge/", "src/cli/export.rs", "src/cli/account.rs", "src/cli/node.rs"]),
+    ("hyper_util", &["src/edge/", "src/cli/node.rs"]),
+    ("http_body_util", &["src/edge/", "src/cli/export.rs", "src/cli/account.rs", "src/cli/node.rs"]),
     ("axum", &["src/edge/"]),
     ("tokio_tungstenite", &["src/edge/", "bench/"]),
     ("futures_util", &["src/edge/", "src/cli/", "bench/"]),
-    ("http", &["src/edge/", "src/protocol/", "src/cli/export.rs"]),
+    ("http", &["src/edge/", "src/protocol/", "src/cli/export.rs", "src/cli/account.rs", "src/cli/node.rs"]),
     // one store, one place
     ("fjall", &["src/store/embedded/"]),
     ("crc32fast", &["src/store/"]),

@@ -47,6 +47,15 @@ impl Username {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+    /// What stands in place of the username of a deleted account.
+    pub fn of_deleted(id: UserId) -> Self {
+        Self(format!("deleted-{}", id.get()).into())
+    }
+    /// Whether it is of the form that deleted accounts have: nobody else may have one.
+    pub fn is_of_deleted(&self) -> bool {
+        let number = self.0.get(..8).filter(|start| start.eq_ignore_ascii_case("deleted-")).and_then(|_| self.0.get(8..));
+        number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    }
 }
 
 /// An e-mail address: one `@` with something on both sides, a dot in the domain, no blanks, at most 254 characters.
@@ -64,6 +73,10 @@ impl Email {
     /// The address as given.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+    /// What stands in place of the address of a deleted account: no mail reaches it.
+    pub fn of_deleted(id: UserId) -> Self {
+        Self(format!("deleted-{}@deleted.invalid", id.get()).into())
     }
     /// The form that is compared and must be unique.
     pub fn folded(&self) -> String {
@@ -206,6 +219,8 @@ pub struct Account {
     pub standing: Standing,
     /// Whether the user may change other accounts, where a door has that.
     pub staff: bool,
+    /// Whether the account is deleted and not everything that goes with it is gone yet.
+    pub erasing: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// When its owner last changed it.
@@ -228,8 +243,21 @@ impl Account {
             password,
             standing: Standing::Active,
             staff: false,
+            erasing: false,
             created_at: now,
             updated_at: now,
+        }
+    }
+
+    /// What is left of it once it is deleted: its number, and that there is something to erase still.
+    #[must_use]
+    pub fn deleted(&self, now: Timestamp) -> Self {
+        let (username, email) = (Username::of_deleted(self.id), Email::of_deleted(self.id));
+        Self {
+            standing: Standing::Deleted,
+            erasing: true,
+            created_at: self.created_at,
+            ..Self::new(self.id, username, email, DisplayName::default(), None, now)
         }
     }
 
@@ -282,6 +310,36 @@ pub struct Login {
     pub device: Box<str>,
     /// The door that it began at.
     pub door: Door,
+}
+
+/// The most bytes of what a client says of its device.
+pub const DEVICE_BYTES_MAX: usize = 128;
+
+/// Where a login comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Device {
+    /// What the client says of itself.
+    says: Box<str>,
+    /// The door that it came in by.
+    pub door: Door,
+}
+
+impl Device {
+    /// A device that says this of itself: control characters are left out, what is beyond 128 bytes is cut off.
+    pub fn new(says: &str, door: Door) -> Self {
+        let mut kept = String::new();
+        for c in says.trim().chars().filter(|c| !c.is_control()) {
+            if kept.len() + c.len_utf8() > DEVICE_BYTES_MAX {
+                break;
+            }
+            kept.push(c);
+        }
+        Self { says: kept.into(), door }
+    }
+    /// What the client says of itself; may be empty.
+    pub fn says(&self) -> &str {
+        &self.says
+    }
 }
 
 /// For how long the immediately preceding refresh token is taken as a repetition rather than as theft (A5).
@@ -341,6 +399,42 @@ mod tests {
         for bad in ["", "a", "a@", "@b.c", "a@b", "a@b..c", "a b@c.d", "a@b@c.d", "a@.c"] {
             assert!(Email::new(bad).is_none(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn nobody_may_be_called_like_a_deleted_account() {
+        let id = UserId::new(17).expect("valid");
+        assert_eq!(Username::of_deleted(id).as_str(), "deleted-17");
+        for (text, reserved) in
+            [("deleted-17", true), ("Deleted-17", true), ("deleted-", false), ("deleted-x", false), ("deleted", false), ("élanélan", false)]
+        {
+            assert_eq!(Username::new(text).map(|username| username.is_of_deleted()), Some(reserved), "{text}");
+        }
+        assert!(Username::of_deleted(id).is_of_deleted());
+    }
+
+    #[test]
+    fn a_device_says_at_most_128_bytes() {
+        assert_eq!(Device::new(" Firefox\n7 ", Door(1)).says(), "Firefox7");
+        assert_eq!(Device::new(&"x".repeat(128), Door(1)).says().len(), 128);
+        assert_eq!(Device::new(&"x".repeat(129), Door(1)).says().len(), 128);
+        assert_eq!(Device::new(&"é".repeat(90), Door(1)).says(), "é".repeat(64));
+        assert_eq!(Device::new(&format!("x{}", "é".repeat(90)), Door(1)).says().len(), 127, "no character is cut in two");
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_deleted_account_but_its_number() {
+        let id = UserId::new(17).expect("valid");
+        let (username, email) = (Username::new("ann").expect("valid"), Email::new("ann@example.org").expect("valid"));
+        let name = DisplayName::new("Ann").expect("valid");
+        let account = Account {
+            about: AboutText::new("secret").expect("valid"),
+            staff: true,
+            ..Account::new(id, username, email, name, Some(PasswordHash("x".into())), Timestamp(1))
+        };
+        let left = account.deleted(Timestamp(2));
+        let empty = Account::new(id, Username::of_deleted(id), Email::of_deleted(id), DisplayName::default(), None, Timestamp(2));
+        assert_eq!(left, Account { standing: Standing::Deleted, erasing: true, created_at: Timestamp(1), ..empty });
     }
 
     #[test]

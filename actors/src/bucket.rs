@@ -38,6 +38,46 @@ impl TokenBucket {
         }
         Err(Duration::from_micros((wanted - self.left).div_ceil(self.rate)))
     }
+
+    /// Whether it is full, so that nothing is lost with it.
+    pub fn is_full(&self, now: Timestamp) -> bool {
+        let since = self.filled_at.map_or(0, |then| u64::try_from(now.since(then).as_micros()).unwrap_or(u64::MAX));
+        self.left.saturating_add(since.saturating_mul(self.rate)) >= self.burst
+    }
+}
+
+/// The span of a [`Hourly`].
+const HOUR: Duration = Duration::from_hours(1);
+
+/// So many in an hour, counted from the first. One that was never used is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Hourly {
+    since: Timestamp,
+    taken: u64,
+}
+
+impl Hourly {
+    /// Takes one of `max`, or says how long to wait until there are some again.
+    pub fn take(&mut self, max: u64, now: Timestamp) -> Result<(), Duration> {
+        self.take_many(1, max, now)
+    }
+
+    /// Takes `count` of `max`, or none at all. A wish for more than `max` is granted while none was taken.
+    pub fn take_many(&mut self, count: u64, max: u64, now: Timestamp) -> Result<(), Duration> {
+        if self.is_over(now) {
+            *self = Self { since: now, taken: 0 };
+        }
+        if self.taken > 0 && self.taken.saturating_add(count) > max || max == 0 {
+            return Err(HOUR.saturating_sub(now.since(self.since)));
+        }
+        self.taken = self.taken.saturating_add(count);
+        Ok(())
+    }
+
+    /// Whether the hour has passed, so that nothing is lost with it.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.taken == 0 || now.since(self.since) >= HOUR
+    }
 }
 
 #[cfg(test)]
@@ -52,6 +92,20 @@ mod tests {
         assert_eq!(bucket.take(1, now), Err(Duration::from_millis(100)));
         assert_eq!(bucket.take(1, Timestamp(100_000)), Ok(()));
         assert_eq!(bucket.take(1, Timestamp(100_000)), Err(Duration::from_millis(100)));
+    }
+
+    #[test]
+    fn so_many_an_hour() {
+        let hour = |value: i64| Timestamp(value * 3_600_000_000);
+        let mut count = Hourly::default();
+        assert!((0..3).all(|_| count.take(3, hour(5)).is_ok()));
+        assert_eq!(count.take(3, hour(5)), Err(Duration::from_hours(1)));
+        assert!(!count.is_over(hour(5)));
+        assert!(count.is_over(hour(6)));
+        assert_eq!(count.take_many(2, 3, hour(6)), Ok(()));
+        assert!(count.take_many(2, 3, hour(6)).is_err());
+        assert_eq!(count.take(3, hour(6)), Ok(()), "what was refused took nothing");
+        assert!(Hourly::default().take(0, hour(5)).is_err());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry as Slot;
-use ractor::{Actor, ActorId, ActorRef, Message, MessagingErr};
+use ractor::{Actor, ActorId, ActorRef, ActorStatus, Message, MessagingErr};
 use tokio::sync::Semaphore;
 
 use crate::command::Command;
@@ -72,6 +72,12 @@ impl Directory {
     /// The live sessions of a user on this node.
     pub(crate) fn sessions(&self, user: UserId) -> Sessions {
         self.users.get(&user).map_or_else(|| Arc::clone(&self.nobody), |slot| Arc::clone(&slot.sessions))
+    }
+
+    /// Whether a user is here: has a session, or had one, or logged in, a moment ago.
+    pub(crate) fn is_here(&self, user: UserId) -> bool {
+        let lives = |actor: &ActorRef<user::mail::Mail>| actor.get_status() < ActorStatus::Stopping;
+        self.users.get(&user).is_some_and(|slot| !slot.sessions.is_empty() || slot.actor.as_ref().is_some_and(lives))
     }
 
     /// How many sessions there are in all.
@@ -327,8 +333,24 @@ fn send<M: Message>(actor: &ActorRef<M>, mail: M) -> Result<(), M> {
 fn permits(command: &Command) -> u32 {
     let bytes = match command {
         Command::Post { content, media, .. } => content.bytes() + media.len() * 128,
+        Command::Edit { content, .. } => content.bytes(),
         Command::CreateGroup { members, .. } | Command::AddMembers { members, .. } => members.len() * 8,
-        _ => 0,
+        Command::Invite { users, .. } => users.len() * 8,
+        Command::Delete { .. }
+        | Command::React { .. }
+        | Command::Forward { .. }
+        | Command::ChangeGroup { .. }
+        | Command::SetRole { .. }
+        | Command::HandOver { .. }
+        | Command::Join { .. }
+        | Command::Decline { .. }
+        | Command::RemoveMember { .. }
+        | Command::Mark { .. }
+        | Command::Relate { .. }
+        | Command::Set { .. }
+        | Command::ReadNotices { .. }
+        | Command::Type { .. }
+        | Command::Watch { .. } => 0,
     };
     u32::try_from(bytes.div_ceil(PERMIT_BYTES).max(1)).unwrap_or(u32::MAX)
 }

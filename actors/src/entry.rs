@@ -194,6 +194,46 @@ pub enum Notice {
     },
 }
 
+/// What a notice is about: at most one stands for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Topic {
+    /// An open request for friendship.
+    FriendRequest {
+        /// Whose.
+        from: UserId,
+    },
+    /// An invitation to a group.
+    GroupInvitation {
+        /// To which.
+        group: GroupId,
+    },
+}
+
+impl Notice {
+    /// What it is about.
+    pub fn topic(&self) -> Topic {
+        match self {
+            Self::FriendRequest { from } => Topic::FriendRequest { from: *from },
+            Self::GroupInvitation { group, .. } => Topic::GroupInvitation { group: *group },
+        }
+    }
+
+    /// Who caused it.
+    pub fn from(&self) -> UserId {
+        match self {
+            Self::FriendRequest { from } | Self::GroupInvitation { from, .. } => *from,
+        }
+    }
+
+    /// Whether it is past its time.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        match self {
+            Self::FriendRequest { .. } => false,
+            Self::GroupInvitation { expires_at, .. } => *expires_at <= now,
+        }
+    }
+}
+
 /// What a content is compared by: 128 bits, of the whole act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest(pub u64, pub u64);
@@ -266,7 +306,10 @@ impl Act {
             Self::Deleted { target } => (7_u8, target).hash(hasher),
             Self::Erased(erased) => erased.digest.hash(hasher),
             Self::Reacted { target, reaction, on } => (8_u8, target, reaction, on).hash(hasher),
-            Self::Changed(change) => (9_u8, change).hash(hasher),
+            Self::Changed(GroupChange { name, about, picture, open }) => {
+                // A picture is known by its name, as the request says it.
+                (9_u8, name, about, picture.map(|picture| picture.map(|picture| picture.id)), open).hash(hasher);
+            }
             Self::RoleSet { member, role } => (10_u8, member, role).hash(hasher),
             Self::HandedOver { to } => (11_u8, to).hash(hasher),
             Self::Invited { users, .. } => (12_u8, users).hash(hasher), // the time is the server's

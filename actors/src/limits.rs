@@ -114,6 +114,44 @@ pub enum Limit {
     MembersPerRequest,
     /// Groups that one user creates in an hour.
     GroupsPerHour,
+    /// Life of an invitation.
+    InvitationLife,
+    /// Members of a group above which changes of members alone are told together.
+    MembersAnnounced,
+    /// Edits of one message.
+    EditsMessage,
+    /// Kinds of reaction to one message.
+    ReactionsMessage,
+    /// Reactions of one user to one message.
+    ReactionsUser,
+    /// Files of one message.
+    Attachments,
+    /// Bonds of one user.
+    BondsUser,
+    /// Time between two counts of a user's unread messages over all conversations.
+    UnreadTotal,
+    /// Conversations of which the deleted messages are told apart when unread messages are counted.
+    UnreadCounted,
+    /// Requests for friendship that one user makes in an hour.
+    RequestsPerHour,
+    /// Users whom one user invites to groups in an hour.
+    InvitesPerHour,
+    /// Changes of one user's account in an hour.
+    ProfilesPerHour,
+    /// Searches a second of one user.
+    SearchesRate,
+    /// Searches at once of one user.
+    SearchesBurst,
+    /// Bonds of one user that are read for a list of them.
+    BondsRead,
+    /// Users in the answer to a search.
+    SearchPage,
+    /// Users whose searches and changes of their accounts are counted.
+    RatesTracked,
+    /// Notices of one user that stand.
+    NoticesUser,
+    /// Logins of one user that have not ended.
+    LoginsUser,
     /// Entries or rows of one page.
     Page,
     /// Bytes of message bodies in one answer.
@@ -132,6 +170,8 @@ pub enum Limit {
     PresenceWatchers,
     /// Time between the end of a user's last session and "offline".
     PresenceGrace,
+    /// Time for which a login counts as being here.
+    LoginPresence,
     /// Time between two typing signals of one user in one conversation.
     TypingInterval,
     /// Time for which a typing signal holds.
@@ -156,6 +196,10 @@ pub enum Limit {
     LoginsAccount,
     /// Password checks and signups of one address in a minute.
     LoginsAddress,
+    /// Time for a change of an account, hashes included.
+    ManageDeadline,
+    /// Entries a second that are erased of deleted accounts.
+    EraseRate,
     /// Life of an access token.
     AccessLife,
     /// Life of a refresh token.
@@ -224,6 +268,25 @@ pub const TABLE: &[Row] = &[
     row(Limit::Members, "members", 10_000, Unit::Count, ["conversation/state", "refused as full", "parlance_command_errors_total"]),
     row(Limit::MembersPerRequest, "members_per_request", 200, Unit::Count, ["conversation/state", "refused", "parlance_command_errors_total"]),
     row(Limit::GroupsPerHour, "groups_per_hour", 30, Unit::Count, ["user/state", "refused with a pause", "parlance_limit_rate_limited_total{bucket=\"groups\"}"]),
+    row(Limit::InvitationLife, "invitation_life", 604_800_000, Unit::Millis, ["conversation/groups", "the invitation is good no longer", "parlance_command_errors_total"]),
+    row(Limit::MembersAnnounced, "members_announced", 1_000, Unit::Count, ["conversation/crowd", "members are told of the span of such entries, once in receipts_group", "parlance_delivery_fanout_recipients"]),
+    row(Limit::EditsMessage, "edits_message", 100, Unit::Count, ["conversation/amend", "refused as full", "parlance_command_errors_total"]),
+    row(Limit::ReactionsMessage, "reactions_message", 20, Unit::Count, ["conversation/amend", "refused as full", "parlance_command_errors_total"]),
+    row(Limit::ReactionsUser, "reactions_user", 8, Unit::Count, ["conversation/amend", "refused as full", "parlance_command_errors_total"]),
+    row(Limit::Attachments, "attachments", 10, Unit::Count, ["conversation/state", "refused", "parlance_command_errors_total"]),
+    row(Limit::BondsUser, "bonds_user", 5_000, Unit::Count, ["conversation/relate", "refused as full", "parlance_command_errors_total"]),
+    row(Limit::UnreadTotal, "unread_total", 1_000, Unit::Millis, ["totals", "the count that comes last in this time is told", "parlance_delivery_shed_total"]),
+    row(Limit::UnreadCounted, "unread_counted", 1_000, Unit::Count, ["answer/unread", "deleted messages of the rest count as unread", "parlance_command_seconds"]),
+    row(Limit::RequestsPerHour, "requests_per_hour", 60, Unit::Count, ["user/state", "refused with a pause", "parlance_limit_rate_limited_total{bucket=\"requests\"}"]),
+    row(Limit::InvitesPerHour, "invites_per_hour", 1_000, Unit::Count, ["user/state", "refused with a pause", "parlance_limit_rate_limited_total{bucket=\"invites\"}"]),
+    row(Limit::ProfilesPerHour, "profiles_per_hour", 60, Unit::Count, ["accounts", "refused with a pause", "parlance_limit_rate_limited_total{bucket=\"profiles\"}"]),
+    row(Limit::SearchesRate, "searches_rate", 5, Unit::PerSecond, ["answer/users", "refused with a pause", "parlance_limit_rate_limited_total{bucket=\"searches\"}"]),
+    row(Limit::SearchesBurst, "searches_burst", 20, Unit::Count, ["answer/users", "see searches_rate", "parlance_limit_rate_limited_total{bucket=\"searches\"}"]),
+    row(Limit::BondsRead, "bonds_read", 20_000, Unit::Count, ["answer/bonds", "the rest is not listed", "parlance_command_seconds"]),
+    row(Limit::SearchPage, "search_page", 50, Unit::Count, ["answer/users", "a greater wish counts as this", "parlance_command_seconds"]),
+    row(Limit::RatesTracked, "rates_tracked", 65_536, Unit::Count, ["rates", "the search or change of one more is refused as busy", "parlance_limit_rate_limited_total{bucket=\"rates\"}"]),
+    row(Limit::NoticesUser, "notices_user", 1_000, Unit::Count, ["home/notices", "the oldest is withdrawn", "parlance_limit_rate_limited_total{bucket=\"notices_user\"}"]),
+    row(Limit::LoginsUser, "logins_user", 50, Unit::Count, ["accounts", "the oldest ends", "parlance_limit_rate_limited_total{bucket=\"logins_user\"}"]),
     row(Limit::Page, "page", 200, Unit::Count, ["answer", "a greater wish counts as this", "parlance_command_seconds"]),
     row(Limit::PageBytes, "page_bytes", 262_144, Unit::Bytes, ["answer", "the page ends and says that there is more; a sync says gap; a list leaves last entries out", "parlance_command_seconds"]),
     row(Limit::SyncConversations, "sync_conversations", 500, Unit::Count, ["protocol", "refused", "parlance_command_errors_total"]),
@@ -233,6 +296,7 @@ pub const TABLE: &[Row] = &[
     row(Limit::PresenceWatched, "presence_watched", 500, Unit::Count, ["user/state", "refused", "parlance_command_errors_total"]),
     row(Limit::PresenceWatchers, "presence_watchers", 1_000, Unit::Count, ["user/state", "later watchers are not told of changes", "parlance_presence_shed_total"]),
     row(Limit::PresenceGrace, "presence_grace", 15_000, Unit::Millis, ["user/actor", "the watchers are told", "parlance_presence_emitted_total"]),
+    row(Limit::LoginPresence, "login_presence", 60_000, Unit::Millis, ["user/actor", "the user counts as gone unless a session has begun", "parlance_presence_emitted_total"]),
     row(Limit::TypingInterval, "typing_interval", 3_000, Unit::Millis, ["user/state", "dropped", "parlance_presence_shed_total"]),
     row(Limit::TypingHold, "typing_hold", 6_000, Unit::Millis, ["client", "the signal is over", "parlance_presence_typing_total"]),
     row(Limit::TypingAudience, "typing_audience", 100, Unit::Count, ["conversation/actor", "not announced in larger ones", "parlance_presence_shed_total"]),
@@ -245,6 +309,8 @@ pub const TABLE: &[Row] = &[
     row(Limit::HashesWaiting, "hashes_waiting", 64, Unit::Count, ["auth", "503 with Retry-After", "parlance_limit_rate_limited_total{bucket=\"hashes\"}"]),
     row(Limit::LoginsAccount, "logins_account", 5, Unit::Count, ["edge/admission", "429 with Retry-After; not from trusted addresses", "parlance_limit_rate_limited_total{bucket=\"logins_account\"}"]),
     row(Limit::LoginsAddress, "logins_address", 30, Unit::Count, ["edge/admission", "429 with Retry-After; not for trusted addresses", "parlance_limit_rate_limited_total{bucket=\"logins_address\"}"]),
+    row(Limit::ManageDeadline, "manage_deadline", 30_000, Unit::Millis, ["node", "answered unknown", "parlance_command_errors_total"]),
+    row(Limit::EraseRate, "erase_rate", 50, Unit::PerSecond, ["accounts/erasure", "the next one waits", "parlance_command_seconds"]),
     row(Limit::AccessLife, "access_life", 900_000, Unit::Millis, ["auth", "the token is refused as expired", "parlance_edge_auth_failures_total{reason=\"expired\"}"]),
     row(Limit::RefreshLife, "refresh_life", 2_592_000_000, Unit::Millis, ["account", "the login has ended", "parlance_edge_auth_failures_total{reason=\"refresh\"}"]),
     row(Limit::CommitsWaiting, "commits_waiting", 4_096, Unit::Count, ["store/embedded", "the call waits, within its deadline", "parlance_store_inflight"]),

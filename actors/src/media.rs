@@ -3,6 +3,7 @@
 //! A file's name is 128 random bits, so a path that carries it is a capability; the client's name for it is data only.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use uuid::Uuid;
@@ -71,7 +72,7 @@ pub enum MediaKind {
 }
 
 /// A file as a message names it: everything that shows it, so that nothing must be looked up.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attachment {
     /// Which file.
     pub id: MediaId,
@@ -87,6 +88,20 @@ pub struct Attachment {
     pub uploaded_at: Timestamp,
     /// When it is erased, if it is.
     pub expires_at: Option<Timestamp>,
+}
+
+impl Attachment {
+    /// A file of which nothing is known but its name.
+    pub fn named(id: MediaId) -> Self {
+        Self { id, name: "".into(), kind: MediaKind::Other, bytes: 0, pixels: None, uploaded_at: Timestamp::default(), expires_at: None }
+    }
+}
+
+/// A file is known by its name: so a request that names one can be compared with the message that it was stored as.
+impl Hash for Attachment {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
 }
 
 /// What a file is for.

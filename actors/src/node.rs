@@ -9,10 +9,13 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use ractor::{Actor, ActorCell};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use crate::account::Account;
 use crate::accounts::Accounts;
+use crate::accounts::erasure::{self, Erasures, MessagesOfDeleted};
 use crate::answer;
+use crate::cards::Cards;
 use crate::command::{Command, Manage, Query};
 use crate::conversation;
 use crate::credential::{Credentials, Identity};
@@ -22,6 +25,7 @@ use crate::id::{ConversationId, LoginId, SessionId, UserId};
 use crate::limits::{Limit, Limits};
 use crate::numbers::Numbers;
 use crate::outbound::{CloseReason, OutboundQueue};
+use crate::rates::Rates;
 use crate::rejected::Rejected;
 use crate::relay::Relay;
 use crate::session::{Reply, Session};
@@ -29,6 +33,7 @@ use crate::store::Store;
 use crate::supervisor::Supervisor;
 use crate::telemetry::{ActorKind, Count, Telemetry};
 use crate::time::{Clock, Random, Timestamp};
+use crate::totals::Totals;
 use crate::user;
 use crate::view::View;
 
@@ -36,6 +41,8 @@ use crate::view::View;
 const SHARDS: usize = 16;
 /// How often sleeping is considered and what waits too long is given up.
 const TICK: Duration = Duration::from_secs(5);
+/// How often it is looked for what of deleted accounts is to be erased, beside each deletion.
+const ERASE_AGAIN: Duration = Duration::from_mins(1);
 /// How long to wait before another try where the node cannot take a request.
 const BUSY_AFTER: Duration = Duration::from_millis(500);
 /// How often the attachment of a session is tried while its user's actor is stopping.
@@ -83,10 +90,14 @@ struct Inner {
     world: World,
     directory: Directory,
     numbers: Numbers,
+    cards: Cards,
+    totals: Totals,
     users: Vec<ActorCell>,
     conversations: Vec<ActorCell>,
     homes: Vec<ActorCell>,
     queries: Arc<Semaphore>,
+    rates: Rates,
+    erasures: Erasures,
     draining: AtomicBool,
 }
 
@@ -107,10 +118,14 @@ impl Node {
         let node = Self(Arc::new(Inner {
             directory: Directory::new(),
             numbers: Numbers::new(Arc::clone(&world.store)),
+            cards: Cards::default(),
+            totals: Totals::default(),
             users,
             conversations,
             homes,
             queries: Arc::new(Semaphore::new(world.limits.count(Limit::QueriesNode).min(Semaphore::MAX_PERMITS))),
+            rates: Rates::default(),
+            erasures: Erasures::default(),
             draining: AtomicBool::new(false),
             world,
         }));
@@ -180,7 +195,8 @@ impl Node {
         }
         let user = session.identity.user;
         if self.directory().remove_session(user, session.id) {
-            self.directory().send_user(self, user, user::mail::Mail::Detach);
+            let logged_out = session.is_logged_out();
+            self.directory().send_user(self, user, user::mail::Mail::Detach { logged_out });
         }
     }
 
@@ -198,36 +214,95 @@ impl Node {
         self.ask(reply, async move { answer::answer(&node, user, query).await });
     }
 
-    /// Carries out a wish about the own account or its logins; the reply comes in its own time. Never waits.
-    pub fn manage(&self, _identity: Identity, _manage: Manage, reply: Reply) {
-        reply.settle(Err(Rejected::Internal));
-    }
-
     /// Replaces whom a session watches.
     pub(crate) fn watch(&self, session: &Arc<Session>, users: Vec<UserId>, reply: Reply) {
         let (node, session) = (self.clone(), Arc::clone(session));
         self.ask(reply, async move { answer::presence::watch(&node, &session, users).await });
     }
 
+    /// Carries out a wish about one's own account, or answers what is known of it; the reply comes in its own time. Never
+    /// waits.
+    pub fn manage(&self, identity: Identity, wish: Manage, reply: Reply) {
+        if self.is_draining() {
+            return reply.settle(Err(Rejected::Draining));
+        }
+        let node = self.clone();
+        let deadline = self.world().limits.time(Limit::ManageDeadline);
+        self.work(reply, deadline, Rejected::Unknown, async move { node.accounts().manage(&identity, wish).await });
+    }
+
     fn ask(&self, reply: Reply, work: impl Future<Output = Result<View, Rejected>> + Send + 'static) {
-        let Ok(permit) = Arc::clone(&self.0.queries).try_acquire_owned() else {
+        let deadline = self.world().limits.time(Limit::QueryDeadline);
+        self.work(reply.of_query(), deadline, Rejected::Unavailable { after: BUSY_AFTER }, work);
+    }
+
+    /// Works beside the caller; `late` is answered at the deadline.
+    fn work(&self, reply: Reply, deadline: Duration, late: Rejected, work: impl Future<Output = Result<View, Rejected>> + Send + 'static) {
+        let Some(permit) = self.query_permit() else {
             self.world().telemetry.count(Count::RateLimited("queries"), 1);
             return reply.settle(Err(Rejected::Busy { after: BUSY_AFTER }));
         };
-        let deadline = self.world().limits.time(Limit::QueryDeadline);
-        let reply = reply.of_query();
+        let node = self.clone();
         spawn(async move {
-            let answer = tokio::time::timeout(deadline, work).await;
-            reply.settle(answer.unwrap_or(Err(Rejected::Unavailable { after: BUSY_AFTER })));
+            let answer = tokio::time::timeout(deadline, work).await.unwrap_or(Err(late));
+            if let Err(Rejected::TooFast { bucket, .. }) = &answer {
+                node.world().telemetry.count(Count::RateLimited(bucket), 1);
+            }
+            reply.settle(answer);
             drop(permit);
         });
     }
 
-    /// Ends the sessions of a user that were begun by this login.
+    /// Ends the sessions of a user that were begun by this login. Who has no other is gone at once.
     pub(crate) fn end_login(&self, user: UserId, login: LoginId) {
-        for session in self.directory().sessions(user).iter().filter(|session| session.identity.login == login) {
-            session.queue.close(CloseReason::Revoked);
+        self.end_sessions(user, CloseReason::Revoked, |session| session.identity.login == login);
+    }
+
+    /// Ends all sessions of a user, whose account was closed.
+    pub(crate) fn end_user(&self, user: UserId) {
+        self.end_sessions(user, CloseReason::Disabled, |_| true);
+    }
+
+    fn end_sessions(&self, user: UserId, reason: CloseReason, which: impl Fn(&Session) -> bool) {
+        let sessions = self.directory().sessions(user);
+        for session in sessions.iter().filter(|session| which(session)) {
+            session.log_out(reason);
         }
+        // He may be within a grace.
+        if sessions.is_empty() && self.directory().live_user(user).is_some() {
+            self.directory().send_user(self, user, user::mail::Mail::LoggedOut);
+        }
+    }
+
+    /// A login has begun: the user counts as here for a while.
+    pub(crate) fn logged_in(&self, user: UserId) {
+        self.directory().send_user(self, user, user::mail::Mail::LoggedIn);
+    }
+
+    /// Stands something in a user's own log, when it can be done; nobody waits for it.
+    pub(crate) fn note(&self, user: UserId, note: home::mail::Note) {
+        self.directory().send_home(self, user, home::mail::Mail::Note(note, None));
+    }
+
+    /// What others see of an account has changed: whoever remembers it looks again.
+    pub(crate) fn renew_card(&self, account: &Account) {
+        self.0.cards.renew(account);
+    }
+
+    /// From now on what belongs to deleted accounts is erased; also what an earlier run left. To be called once, after
+    /// the start.
+    pub fn erase_deleted(&self, messages: MessagesOfDeleted) {
+        if self.0.erasures.begin(messages) {
+            spawn(erase(Arc::downgrade(&self.0)));
+        }
+    }
+
+    pub(crate) fn erasures(&self) -> &Erasures {
+        &self.0.erasures
+    }
+
+    pub(crate) fn rates(&self) -> &Rates {
+        &self.0.rates
     }
 
     /// Every live session, to tell each when to come back.
@@ -292,6 +367,20 @@ impl Node {
         &self.0.numbers
     }
 
+    /// What is known of people; to be renewed whenever an account has changed.
+    pub(crate) fn cards(&self) -> &Cards {
+        &self.0.cards
+    }
+
+    pub(crate) fn totals(&self) -> &Totals {
+        &self.0.totals
+    }
+
+    /// A place among the queries at work, if there is one.
+    pub(crate) fn query_permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.queries).try_acquire_owned().ok()
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.world().clock.now()
     }
@@ -321,8 +410,10 @@ async fn tick(node: Weak<Inner>) {
         if inner.draining.load(Ordering::Relaxed) {
             return;
         }
+        inner.rates.forget_whole(inner.world.clock.now());
         let conversations = inner.directory.conversations();
         let homes = inner.directory.homes();
+        inner.cards.sweep();
         drop(inner);
         let mut gone = 0;
         for actor in conversations {
@@ -335,7 +426,23 @@ async fn tick(node: Weak<Inner>) {
     }
 }
 
+/// Erases what belongs to deleted accounts, for as long as somebody holds the node.
+async fn erase(node: Weak<Inner>) {
+    loop {
+        let Some(inner) = node.upgrade() else { return };
+        let woken = inner.erasures.woken();
+        let node = Node(inner);
+        if node.is_draining() {
+            return;
+        }
+        erasure::sweep(&node).await;
+        drop(node);
+        // A sweep that failed is tried again by itself.
+        drop(tokio::time::timeout(ERASE_AGAIN, woken.notified()).await);
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "the node owns its queries and its tick")]
-fn spawn(work: impl Future<Output = ()> + Send + 'static) {
+pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) {
     drop(tokio::spawn(work));
 }

@@ -193,6 +193,8 @@ fn request(bond: &Bond, by: UserId, own: Side, anew: bool, now: Timestamp) -> Re
         Some(_) if !anew => return Err(Rejected::RelationExists),
         Some(_) | None => {}
     }
+    // Each request of a pair is told from the one before by its time.
+    let now = bond.relation.map_or(now, |before| now.after(before.created_at));
     let relation = Relation { from: by, status_from: own, status_to: Side::Pending, created_at: now, updated_at: now };
     let change = if relation.is_open() { BondChange::Requested } else { BondChange::Other };
     Ok((Bond { relation: Some(relation), ..*bond }, change))

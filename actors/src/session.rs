@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::credential::Identity;
 use crate::id::{SessionId, UserId};
-use crate::outbound::OutboundQueue;
+use crate::outbound::{CloseReason, OutboundQueue};
 use crate::rejected::Rejected;
 use crate::view::View;
 
@@ -28,6 +28,8 @@ pub struct Session {
     in_flight_max: u32,
     starved: AtomicBool,
     watching: Mutex<Box<[UserId]>>,
+    /// Its login has ended: the user is not merely away.
+    logged_out: AtomicBool,
 }
 
 impl Session {
@@ -41,6 +43,7 @@ impl Session {
             in_flight_max,
             starved: AtomicBool::new(false),
             watching: Mutex::default(),
+            logged_out: AtomicBool::new(false),
         })
     }
 
@@ -71,6 +74,17 @@ impl Session {
     /// Replaces the list of users whose presence this session hears of; answers the one before.
     pub(crate) fn watch(&self, users: Box<[UserId]>) -> Box<[UserId]> {
         std::mem::replace(&mut *self.watching.lock().unwrap_or_else(PoisonError::into_inner), users)
+    }
+
+    /// Closes it because its login, or the account, has ended.
+    pub(crate) fn log_out(&self, reason: CloseReason) {
+        self.logged_out.store(true, Ordering::Relaxed);
+        self.queue.close(reason);
+    }
+
+    /// Whether its login has ended.
+    pub(crate) fn is_logged_out(&self) -> bool {
+        self.logged_out.load(Ordering::Relaxed)
     }
 
     /// Whether one more request may be taken in.

@@ -305,6 +305,9 @@ pub trait AccountStore: Send + Sync + 'static {
     /// unique. Durable before it answers.
     fn put_account(&self, account: Account, version: u64) -> Answer<'_, (), PutError>;
 
+    /// Deleted accounts of which something is still to be erased, by number, at most `limit`.
+    fn erasing(&self, limit: usize) -> Answer<'_, Vec<UserId>>;
+
     /// A login.
     fn login(&self, id: LoginId) -> Answer<'_, Option<Versioned<Login>>>;
 

@@ -190,6 +190,8 @@ pub(super) struct AccountLine<'a> {
     privacy: Option<PrivacyLine>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     staff: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    erasing: bool,
     version: u64,
 }
 
@@ -601,6 +603,7 @@ fn account_line(account: &Versioned<Account>) -> AccountLine<'_> {
             groups: audience_name(row.privacy.groups),
         }),
         staff: row.staff,
+        erasing: row.erasing,
         version: account.version,
     }
 }
@@ -630,6 +633,7 @@ fn account(line: &AccountLine<'_>) -> Result<Versioned<Account>, Invalid> {
             (true, Some(_)) => return Err(Invalid("standing")),
         },
         staff: line.staff,
+        erasing: line.erasing,
         created_at: Timestamp(line.created_at),
         updated_at: Timestamp(line.updated_at.unwrap_or(line.created_at)),
     };

@@ -5,21 +5,18 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::net::ToSocketAddrs;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use actors::time::Clock;
 use anyhow::{Context, bail};
 use clap::Args;
-use http::{Request, Uri, header};
-use http_body_util::{BodyExt, Empty};
-use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use http::{Request, Uri};
+use http_body_util::BodyExt;
+use hyper::body::Bytes;
 use tokio::runtime::Runtime;
 
+use super::node;
 use super::progress::Progress;
 use crate::app::{STORE_FOLDER, SystemClock, cannot_open};
 use crate::archive::reader::Reader;
@@ -29,8 +26,6 @@ use crate::store::embedded::Offline;
 
 /// Records of one read.
 const PAGE: usize = 1_024;
-/// The most of a refusal that is shown.
-const REFUSAL_BYTES: usize = 4_096;
 
 /// `parlance export`
 #[derive(Debug, Args)]
@@ -92,7 +87,7 @@ async fn from_folder(data: &Path, out: &mut Out, progress: &mut Progress) -> any
 }
 
 async fn from_node(from: &Uri, out: &mut Out, progress: &mut Progress) -> anyhow::Result<u64> {
-    let mut body = ask(from).await?;
+    let mut body = node::ask(from, "gives no export", Request::get("/export"), Bytes::new()).await?;
     let mut reader = Reader::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.context("the node broke off in the middle: see its log")?;
@@ -104,30 +99,6 @@ async fn from_node(from: &Uri, out: &mut Out, progress: &mut Progress) -> anyhow
     }
     reader.finish()?;
     Ok(reader.records())
-}
-
-/// The node's answer, if it gives an export.
-async fn ask(from: &Uri) -> anyhow::Result<Incoming> {
-    let authority = from.authority().with_context(|| format!("`{from}` is no address such as http://127.0.0.1:8081"))?;
-    if from.scheme_str().is_some_and(|scheme| scheme != "http") {
-        bail!("`{from}`: the operators' listener speaks http");
-    }
-    let unreachable = || format!("no node answers at {authority}: does it run, and is this its operators' address?");
-    let address = (authority.host(), authority.port_u16().unwrap_or(80)).to_socket_addrs().with_context(unreachable)?.next();
-    let stream = TcpStream::connect(address.with_context(unreachable)?).await.with_context(unreachable)?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.with_context(unreachable)?;
-    drop(tokio::spawn(async move { drop(connection.await) })); // what it says is seen by whoever reads the body
-    let request = Request::get("/export").header(header::HOST, authority.as_str()).body(Empty::<Bytes>::new())?;
-    let response = sender.send_request(request).await.with_context(unreachable)?;
-    if response.status().is_success() {
-        return Ok(response.into_body());
-    }
-    let status = response.status();
-    let text = http_body_util::Limited::new(response.into_body(), REFUSAL_BYTES)
-        .collect()
-        .await
-        .map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes);
-    bail!("the node gives no export ({status}): {}", String::from_utf8_lossy(&text).trim_end())
 }
 
 /// Where the bytes go.

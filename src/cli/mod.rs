@@ -10,6 +10,8 @@ pub mod token;
 pub mod export;
 pub mod import;
 pub mod check;
+pub mod account;
+mod node;
 mod progress;
 pub mod version;
 
@@ -35,6 +37,8 @@ pub enum Command {
     Export(export::Arguments),
     /// Take an export into a data folder.
     Import(import::Arguments),
+    /// Show, ban, unban or delete an account of a running node.
+    Account(account::Arguments),
     /// Read a data folder to its last row and say whether it is whole.
     Check(check::Arguments),
     /// Show the version.
@@ -52,6 +56,7 @@ impl Arguments {
             Some(Command::Token(arguments)) => token::run(&arguments),
             Some(Command::Export(arguments)) => export::run(&arguments),
             Some(Command::Import(arguments)) => import::run(&arguments),
+            Some(Command::Account(arguments)) => account::run(&arguments),
             Some(Command::Version) => version::run(),
         }?;
         Ok(ExitCode::SUCCESS)

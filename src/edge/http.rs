@@ -6,8 +6,9 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use actors::account::{Email, Username};
-use actors::accounts::LogInBy;
+use actors::account::{Device, Email, Username};
+use actors::accounts::{LogInBy, SignUp};
+use actors::id::Door;
 use actors::limits::Limit;
 use actors::rejected::Rejected;
 use actors::store::AccountKey;
@@ -121,6 +122,7 @@ async fn account(doors: &Doors, endpoint: Endpoint, needs: Needs, request: Reque
         return Err(WireError::new(Code::UnsupportedMediaType));
     }
     let body = read(doors, body).await?;
+    let device = device(&parts.headers);
     let accounts = doors.node.accounts();
     let no_answer = |rejected: Rejected| {
         count_refused(doors, &rejected);
@@ -130,19 +132,21 @@ async fn account(doors: &Doors, endpoint: Endpoint, needs: Needs, request: Reque
         Endpoint::SignUp => {
             let wish = rest::decode_sign_up(&body)?;
             pace(doors, &visitor, None)?;
-            let signed = accounts.sign_up(wish.username.as_str(), wish.email.as_str(), wish.password.expose(), wish.name.as_str()).await;
+            let (username, email) = (wish.username.as_str(), wish.email.as_str());
+            let sign_up = SignUp { username, email, password: wish.password.expose(), name: wish.name.as_str(), ..SignUp::default() };
+            let signed = accounts.sign_up(sign_up, &device).await;
             signed.map(|tokens| json(StatusCode::CREATED, rest::tokens(&tokens))).map_err(no_answer)
         }
         Endpoint::LogIn => {
             let wish = rest::decode_log_in(&body)?;
             let by = log_in_by(&wish.account).ok_or(WireError::new(Code::Internal))?;
             pace(doors, &visitor, Some(login_name(&by)))?;
-            let tokens = accounts.log_in(by, wish.password.expose()).await;
+            let tokens = accounts.log_in(by, wish.password.expose(), &device).await;
             tokens.map(|tokens| json(StatusCode::OK, rest::tokens(&tokens))).map_err(no_answer)
         }
         Endpoint::Refresh => {
             let token = rest::decode_refresh(&body)?;
-            accounts.refresh(&token.0).await.map(|tokens| json(StatusCode::OK, rest::tokens(&tokens))).map_err(no_answer)
+            accounts.refresh(&token.0, &device).await.map(|tokens| json(StatusCode::OK, rest::tokens(&tokens))).map_err(no_answer)
         }
         Endpoint::LogOut => {
             let token = rest::decode_log_out(&body)?;
@@ -154,6 +158,12 @@ async fn account(doors: &Doors, endpoint: Endpoint, needs: Needs, request: Reque
         }
         Endpoint::Socket => Err(WireError::new(Code::Internal)), // answered before it comes here
     }
+}
+
+/// What the client says of itself.
+fn device(headers: &HeaderMap) -> Device {
+    let says = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    Device::new(says, Door::default())
 }
 
 fn log_in_by(account: &AccountKey) -> Option<LogInBy> {

@@ -6,7 +6,7 @@
 //! Read in this order: [`doors`] (what connections share), [`admission`] and [`bucket`] (who may come in, how fast),
 //! [`accept`], [`connection`] (one connection from start to end), [`http`] and [`upgrade`], [`greeting`] (from
 //! handshake to session), [`websocket`] (the loop) on [`wire`] and [`frame`], [`ending`], [`heartbeat`] (the wheel),
-//! [`drain`], [`ops`], [`export`].
+//! [`drain`], [`ops`], [`export`], [`operator`].
 
 pub mod doors;
 pub mod admission;
@@ -24,5 +24,6 @@ pub mod heartbeat;
 pub mod drain;
 pub mod ops;
 pub mod export;
+pub mod operator;
 #[cfg(test)]
 mod tests;

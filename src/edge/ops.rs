@@ -8,12 +8,12 @@ use std::time::Duration;
 use actors::archive::Archive;
 use actors::id::UserId;
 use actors::node::Victim;
+use axum::body::Body;
 use axum::extract::RawQuery;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use http::StatusCode;
-use http::header;
+use http::{HeaderMap, StatusCode, header};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 use crate::config::TestConfig;
 use crate::edge::doors::Doors;
 use crate::edge::export::{Exports, Peer};
+use crate::edge::operator;
 
 /// Connections of operators and their scrapers.
 const CONNECTIONS_MAX: usize = 64;
@@ -62,12 +63,18 @@ pub async fn serve(listener: TcpListener, doors: Arc<Doors>, refresh: Refresh, a
 }
 
 fn router(doors: Arc<Doors>, refresh: Refresh, exports: Arc<Exports>, test: TestConfig) -> Router {
-    let (watched, node) = (Arc::clone(&doors), Arc::clone(&doors));
+    let (watched, node, accounts) = (Arc::clone(&doors), Arc::clone(&doors), Arc::clone(&doors));
     let hooks = if test.hooks { hooks(Arc::clone(&doors)) } else { Router::new() };
     hooks
         .route("/healthz", get(async || "the process runs\n"))
         .route("/readyz", get(async move || ready(&watched)))
         .route("/metrics", get(async move || expose(doors, refresh).await))
+        .route(
+            "/account",
+            post(async move |Extension(Peer(peer)): Extension<Peer>, headers: HeaderMap, body: Body| {
+                operator::answer(&accounts.node, peer, &headers, body).await
+            }),
+        )
         .route("/export", get(async move |Extension(peer)| exports.give(peer, node.node.world().clock.now()).await))
 }
 

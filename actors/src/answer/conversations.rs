@@ -1,84 +1,68 @@
 //! Conversations as one member sees them: one, a page of all, and the members of one.
 
 use std::cmp::Reverse;
-use std::sync::Arc;
 
 use crate::command::Cursor;
-use crate::entry::{Head, Preferences};
+use crate::entry::Head;
 use crate::id::{ConversationId, LogId, UserId};
 use crate::limits::Limit;
 use crate::node::Node;
 use crate::rejected::Rejected;
-use crate::relation::Bond;
-use crate::store::{AccountKey, Marks};
-use crate::view::{About, ConversationView, Shown, UserView, View};
+use crate::relation::{self, Bond};
+use crate::store::{Marks, Overview};
+use crate::view::{About, ConversationView, UserView, View};
 
-use super::standing::Standing;
-use super::{standing, unavailable};
-
-/// How many conversations or members a page has unless the client says otherwise.
-const PAGE: u64 = 50;
-
-fn page_size(node: &Node, limit: Option<u64>) -> usize {
-    usize::try_from(limit.unwrap_or(PAGE)).unwrap_or(usize::MAX).min(node.world().limits.count(Limit::Page)).max(1)
-}
+use super::{page_size, shown, standing, unavailable, unread};
 
 pub(super) async fn one(node: &Node, viewer: UserId, conversation: ConversationId) -> Result<View, Rejected> {
-    let standing = standing::of(node, viewer, conversation).await?;
-    if !standing.is_current() {
-        return Err(Rejected::NoSuchConversation);
+    let overview = overviews(node, viewer, &[conversation]).await?.pop().ok_or(Rejected::NoSuchConversation)?;
+    standing::may_read(viewer, conversation, overview.place.as_ref())?;
+    if matches!(conversation, ConversationId::Direct(_)) && overview.peer.is_none() && overview.head.is_new() {
+        return Err(Rejected::NoSuchUser);
     }
-    let marks = marks_of(node, viewer, &[conversation]).await?.pop().unwrap_or_default();
-    let view = view(node, viewer, conversation, &standing, marks).await?;
+    let mut view = view(viewer, conversation, overview).ok_or(Rejected::NoSuchConversation)?;
+    if let Some(last) = view.last.take() {
+        // One conversation alone is shown whole: with the viewer's own reactions.
+        let entry = (*last.entry).clone();
+        view.last = shown::overlaid(node, viewer, conversation, vec![entry]).await?.pop();
+    }
     Ok(View::Conversation(Box::new(view)))
 }
 
-async fn marks_of(node: &Node, user: UserId, conversations: &[ConversationId]) -> Result<Vec<Marks>, Rejected> {
-    node.world().store.marks(user, conversations).await.map_err(unavailable)
+async fn overviews(node: &Node, viewer: UserId, ids: &[ConversationId]) -> Result<Vec<Overview>, Rejected> {
+    node.world().store.overviews(viewer, ids).await.map_err(unavailable)
 }
 
-/// Builds the view of a conversation that the viewer takes part in.
-async fn view(
-    node: &Node,
-    viewer: UserId,
-    conversation: ConversationId,
-    standing: &Standing,
-    marks: Marks,
-) -> Result<ConversationView, Rejected> {
-    let store = &node.world().store;
-    let (head, log) = (standing.head, LogId::Conversation(conversation));
-    let last = if head.is_new() { None } else { store.range(log, head.tail, head.tail, 1, false).await.map_err(unavailable)?.pop() };
-    let about = match (conversation, standing.place) {
-        (ConversationId::Direct(pair), _) => {
-            let peer = pair.other(viewer).ok_or(Rejected::NoSuchConversation)?;
-            let account = store.account(AccountKey::Id(peer)).await.map_err(unavailable)?;
-            if account.is_none() && head.is_new() {
-                return Err(Rejected::NoSuchUser);
-            }
-            let peer_marks = marks_of(node, peer, &[conversation]).await?.pop().unwrap_or_default();
-            About::Direct { peer: account.map(|account| UserView::from(&account.row)), peer_marks, bond: Bond::new(pair), number: None }
+/// The view of a conversation that the viewer takes part in; `None` if he does not.
+fn view(viewer: UserId, conversation: ConversationId, overview: Overview) -> Option<ConversationView> {
+    standing::may_read(viewer, conversation, overview.place.as_ref()).ok()?;
+    let standing = standing::with(overview.head, overview.place, &overview.preferences);
+    if !standing.is_current() {
+        return None;
+    }
+    let unread = unread::of(&overview);
+    let last = overview.last.filter(|last| standing.shows(last.seq));
+    let about = match conversation {
+        ConversationId::Direct(pair) => {
+            let bond = overview.bond.unwrap_or(Bond::new(pair));
+            let shows = overview.peer.as_ref().is_some_and(|peer| peer.privacy.receipts) && relation::may_see_activity(&bond);
+            let peer_marks = if shows { overview.peer_marks } else { Marks::default() };
+            About::Direct { peer: overview.peer.as_ref().map(UserView::from), peer_marks, bond, number: overview.number }
         }
-        (ConversationId::Group(group), Some(place)) => {
-            let group = store.group(group).await.map_err(unavailable)?.ok_or(Rejected::NoSuchConversation)?;
-            About::Group { group, role: place.role }
-        }
-        (ConversationId::Group(_), None) => return Err(Rejected::NoSuchConversation),
+        ConversationId::Group(_) => About::Group { group: overview.group?, role: overview.place?.role },
     };
-    Ok(ConversationView {
+    let head = overview.head;
+    Some(ConversationView {
         id: conversation,
         tail: Cursor { incarnation: head.incarnation, seq: head.tail },
         count: head.count,
         last_at: head.last_at,
-        marks,
-        unread: unread(&head, &marks),
-        last: last.map(|last| Shown::from(Arc::new(last))),
-        preferences: Preferences::default(),
+        marks: overview.marks,
+        unread,
+        last: last.map(|last| shown::one(last, overview.last_amendment, vec![], false)),
+        preferences: overview.preferences,
         about,
     })
-}
-
-fn unread(head: &Head, marks: &Marks) -> u64 {
-    head.count.0.saturating_sub(marks.badge.0)
 }
 
 /// All conversations in the user's list that were ever written to, with their heads, latest activity first.
@@ -92,26 +76,19 @@ pub(super) async fn listed(node: &Node, viewer: UserId) -> Result<Vec<(Conversat
     Ok(listed)
 }
 
-/// Views of these conversations; those of which the user is no longer a member are left out.
+/// Views of these conversations, read in one call; those of which the user is no longer a member are left out. The list
+/// shows no reactions of the viewer's own.
 pub(super) async fn views(node: &Node, viewer: UserId, listed: &[(ConversationId, Head)]) -> Result<Vec<ConversationView>, Rejected> {
     let ids: Vec<_> = listed.iter().map(|(id, _)| *id).collect();
-    let marks = marks_of(node, viewer, &ids).await?;
-    let mut views = Vec::with_capacity(listed.len());
+    if ids.is_empty() {
+        return Ok(vec![]);
+    }
     let mut bytes_left = node.world().limits.count(Limit::PageBytes);
-    for ((id, _), marks) in listed.iter().zip(marks) {
-        match standing::of(node, viewer, *id).await {
-            Ok(standing) if standing.is_current() => match view(node, viewer, *id, &standing, marks).await {
-                Ok(mut view) => {
-                    view.last = view.last.filter(|last| last.entry.act.bytes() <= bytes_left);
-                    bytes_left -= view.last.as_ref().map_or(0, |last| last.entry.act.bytes());
-                    views.push(view);
-                }
-                Err(Rejected::NoSuchConversation) => {} // the list may be ahead of the group (design D11)
-                Err(rejected) => return Err(rejected),
-            },
-            Ok(_) | Err(Rejected::NoSuchConversation) => {}
-            Err(rejected) => return Err(rejected),
-        }
+    let overviews = overviews(node, viewer, &ids).await?;
+    let mut views: Vec<_> = ids.into_iter().zip(overviews).filter_map(|(id, overview)| view(viewer, id, overview)).collect();
+    for view in &mut views {
+        view.last = view.last.take().filter(|last| shown::bytes(last) <= bytes_left);
+        bytes_left -= view.last.as_ref().map_or(0, shown::bytes);
     }
     Ok(views)
 }

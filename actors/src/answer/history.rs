@@ -1,19 +1,14 @@
 //! A part of a conversation's log.
 
-use std::sync::Arc;
-
 use crate::command::{Cursor, Span};
 use crate::entry::Entry;
 use crate::id::{ConversationId, LogId, Seq, UserId};
 use crate::limits::Limit;
 use crate::node::Node;
 use crate::rejected::Rejected;
-use crate::view::{HistoryView, Shown, View};
+use crate::view::{HistoryView, View};
 
-use super::{standing, unavailable};
-
-/// How many entries a page has unless the client says otherwise.
-const PAGE: u64 = 50;
+use super::{page_size, shown, standing, unavailable};
 
 pub(super) async fn part(
     node: &Node,
@@ -23,12 +18,12 @@ pub(super) async fn part(
     limit: Option<u64>,
 ) -> Result<View, Rejected> {
     let standing = standing::of(node, viewer, conversation).await?;
-    let wished = usize::try_from(limit.unwrap_or(PAGE)).unwrap_or(usize::MAX);
-    let limit = wished.min(node.world().limits.count(Limit::Page)).max(1);
+    let limit = page_size(node, limit);
+    let first = standing.floor.next();
     let (from, to, newest_first) = match span {
-        Span::Newest => (Seq::ZERO, standing.readable, true),
-        Span::Before(seq) => (Seq::ZERO, seq.minus(1).min(standing.readable), true),
-        Span::After(seq) => (seq.next(), standing.readable, false),
+        Span::Newest => (first, standing.readable, true),
+        Span::Before(seq) => (first, seq.minus(1).min(standing.readable), true),
+        Span::After(seq) => (seq.next().max(first), standing.readable, false),
     };
     let mut entries = if from > to || to == Seq::ZERO {
         vec![]
@@ -46,8 +41,8 @@ pub(super) async fn part(
     Ok(View::History(HistoryView {
         conversation,
         tail,
-        entries: entries.into_iter().map(|entry| Shown::from(Arc::new(entry))).collect(),
-        floor: Seq::ZERO,
+        entries: shown::overlaid(node, viewer, conversation, entries).await?,
+        floor: standing.floor,
         more,
     }))
 }

@@ -8,11 +8,17 @@ pub(crate) mod conversations;
 pub(crate) mod history;
 pub(crate) mod sync;
 pub(crate) mod presence;
+pub(crate) mod shown;
+pub(crate) mod messages;
+pub(crate) mod unread;
+pub(crate) mod bonds;
+pub(crate) mod notices;
 
 use std::time::Duration;
 
 use crate::command::Query;
 use crate::id::UserId;
+use crate::limits::Limit;
 use crate::node::Node;
 use crate::rejected::Rejected;
 use crate::store::StoreError;
@@ -27,15 +33,27 @@ pub(crate) async fn answer(node: &Node, viewer: UserId, query: Query) -> Result<
         Query::Conversations { cursor, limit } => conversations::page(node, viewer, cursor, limit).await,
         Query::Members { conversation, after, limit } => conversations::members(node, viewer, conversation, after, limit).await,
         Query::History { conversation, span, limit } => history::part(node, viewer, conversation, span, limit).await,
-        Query::SearchUsers { .. }
-        | Query::Presence { .. }
-        | Query::Bond { .. }
-        | Query::Bonds { .. }
-        | Query::Notices { .. }
-        | Query::Message { .. } => Err(Rejected::Internal),
-        Query::ReadBy { .. } | Query::Reactions { .. } | Query::Invitations { .. } | Query::Unread => Err(Rejected::Internal),
+        Query::SearchUsers { prefix, limit } => users::search(node, viewer, &prefix, limit).await,
+        Query::Presence { users } => presence::of(node, viewer, users).await,
+        Query::Bond { peer } => bonds::one(node, viewer, peer).await,
+        Query::Bonds { filter, cursor, limit } => bonds::page(node, viewer, filter, cursor, limit).await,
+        Query::Notices { before, limit } => notices::page(node, viewer, before, limit).await,
+        Query::Message { id } => messages::by_number(node, viewer, id).await,
+        Query::ReadBy { conversation, target, after, limit } => messages::read_by(node, viewer, conversation, target, after, limit).await,
+        Query::Reactions { conversation, target, after, limit } => {
+            messages::reactions(node, viewer, conversation, target, after, limit).await
+        }
+        Query::Invitations { conversation, after, limit } => messages::invitations(node, viewer, conversation, after, limit).await,
+        Query::Unread => unread::all(node, viewer).await,
         Query::Sync { user, conversations } => sync::since(node, viewer, user, conversations).await,
     }
+}
+
+/// How many rows a page has unless the client says otherwise.
+const PAGE: u64 = 50;
+
+fn page_size(node: &Node, limit: Option<u64>) -> usize {
+    usize::try_from(limit.unwrap_or(PAGE)).unwrap_or(usize::MAX).min(node.world().limits.count(Limit::Page)).max(1)
 }
 
 /// A store that does not answer: the client may try again.

@@ -1,43 +1,125 @@
-//! Whose presence a session hears of: only of users with whom the viewer has a direct conversation.
+//! Who is here, for whom it may concern: whom a session watches, who of several users is here, and telling watchers.
+//!
+//! Whoever may not see a user come and go is answered as if there were no such user. The rule is
+//! [`crate::relation::may_see_presence`]; it is asked anew whenever somebody is told, so a block, or a change of what a
+//! user shows of himself, holds for those who watch already. Nothing here is in the way of a message.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::account::{Account, Privacy, Seen};
+use crate::entry::Head;
+use crate::event::{Announcement, Event};
 use crate::id::{ConversationId, LogId, Pair, UserId};
 use crate::limits::Limit;
+use crate::log::scribe::within;
 use crate::node::Node;
+use crate::policy::{self, Deed, On};
 use crate::rejected::Rejected;
+use crate::relation::Bond;
 use crate::session::Session;
+use crate::store::StoreError;
 use crate::telemetry::Count;
+use crate::time::Timestamp;
 use crate::view::{PresenceView, View};
 
 use super::unavailable;
 
-/// Replaces the users whom a session watches and answers how they stand. Users whom the viewer has never exchanged a
-/// message with, and those who do not exist, are left out alike.
+/// Replaces the users whom a session watches and answers how they stand.
 pub(crate) async fn watch(node: &Node, session: &Arc<Session>, users: Vec<UserId>) -> Result<View, Rejected> {
-    let limits = &node.world().limits;
-    if users.len() > limits.count(Limit::PresenceWatched) {
-        return Err(Rejected::TooManyItems { field: "users", max: limits.get(Limit::PresenceWatched) });
-    }
-    let viewer = session.identity.user;
-    let pairs: Vec<_> = users.into_iter().filter_map(|user| Pair::new(viewer, user).ok().map(|pair| (user, pair))).collect();
-    let logs: Vec<_> = pairs.iter().map(|(_, pair)| LogId::Conversation(ConversationId::Direct(*pair))).collect();
-    let heads = node.world().store.heads(&logs).await.map_err(unavailable)?;
-    let mut known: Vec<_> = pairs.iter().zip(heads).filter(|(_, head)| !head.is_new()).map(|((user, _), _)| *user).collect();
-    known.sort_unstable();
-    known.dedup();
+    let known = visible(node, session.identity.user, users).await?;
     for user in session.watch(known.clone().into()) {
         if known.binary_search(&user).is_err() {
             node.directory().unwatch(user, session.id);
         }
     }
-    let max = limits.count(Limit::PresenceWatchers);
-    let mut views = Vec::with_capacity(known.len());
-    for user in known {
-        if !node.directory().watch(user, session, max) {
+    let max = node.world().limits.count(Limit::PresenceWatchers);
+    for user in &known {
+        if !node.directory().watch(*user, session, max) {
             node.world().telemetry.count(Count::PresenceShed, 1);
         }
-        views.push(PresenceView { user, online: !node.directory().sessions(user).is_empty(), last_seen: None });
     }
-    Ok(View::Watching(views))
+    Ok(View::Watching(views(node, known).await?))
+}
+
+/// How users stand.
+pub(super) async fn of(node: &Node, viewer: UserId, users: Vec<UserId>) -> Result<View, Rejected> {
+    let known = visible(node, viewer, users).await?;
+    Ok(View::Presence(views(node, known).await?))
+}
+
+async fn views(node: &Node, users: Vec<UserId>) -> Result<Vec<PresenceView>, Rejected> {
+    let seen = node.world().store.seen(&users).await.map_err(unavailable)?;
+    let view = |(user, seen): (UserId, Seen)| {
+        let online = node.directory().is_here(user);
+        PresenceView { user, online, last_seen: seen.here.filter(|_| !online) }
+    };
+    Ok(users.into_iter().zip(seen).map(view).collect())
+}
+
+/// Those of the users whom the viewer may see come and go, by number.
+async fn visible(node: &Node, viewer: UserId, users: Vec<UserId>) -> Result<Vec<UserId>, Rejected> {
+    let limits = &node.world().limits;
+    if users.len() > limits.count(Limit::PresenceWatched) {
+        return Err(Rejected::TooManyItems { field: "users", max: limits.get(Limit::PresenceWatched) });
+    }
+    let users: Vec<_> = users.into_iter().filter(|user| *user != viewer).collect::<BTreeSet<_>>().into_iter().collect();
+    let accounts = node.world().store.accounts(&users).await.map_err(unavailable)?;
+    let between = between(node, viewer, &users).await.map_err(unavailable)?;
+    let visible = users.into_iter().zip(accounts).zip(between).filter(|((_, account), (bond, head))| {
+        account.as_ref().filter(|account| account.is_active()).is_some_and(|account| may_see(viewer, bond, &account.privacy, head))
+    });
+    Ok(visible.map(|((user, _), _)| user).collect())
+}
+
+/// What one user is to several others, and the heads of their direct conversations.
+async fn between(node: &Node, user: UserId, others: &[UserId]) -> Result<Vec<(Bond, Head)>, StoreError> {
+    let pairs = others.iter().filter_map(|other| Pair::new(user, *other).ok());
+    let logs: Vec<_> = pairs.map(|pair| LogId::Conversation(ConversationId::Direct(pair))).collect();
+    let store = &node.world().store;
+    let bonds = store.bonds_with(user, others).await?;
+    Ok(bonds.into_iter().zip(store.heads(&logs).await?).collect())
+}
+
+fn may_see(viewer: UserId, bond: &Bond, privacy: &Privacy, head: &Head) -> bool {
+    policy::may(viewer, Deed::SeePresence, On::Person { bond, privacy, acquainted: !head.is_new() }).is_ok()
+}
+
+/// Tells those who watch a user, and may know it, how he stands: as he stands when they are told, so that of two that
+/// are under way the later is never undone. It is worthless later: if the store does not answer, nobody is told.
+pub(crate) async fn tell(node: &Node, user: UserId, now: Timestamp) {
+    let watchers = node.directory().watchers(user);
+    let viewers: Vec<_> = watchers.iter().map(|session| session.identity.user).collect::<BTreeSet<_>>().into_iter().collect();
+    let call = async {
+        let account = node.world().store.accounts(&[user]).await?.pop().flatten();
+        Ok((account, between(node, user, &viewers).await?))
+    };
+    let Ok((account, between)) = within(node.world().limits.time(Limit::StoreDeadline), call).await else {
+        node.world().telemetry.count(Count::PresenceShed, watchers.len() as u64);
+        return;
+    };
+    // Of an account that was closed everybody who could see it is told that it is gone.
+    let privacy = account.as_ref().map(|account: &Account| account.privacy).unwrap_or_default();
+    let told: BTreeSet<_> = viewers
+        .into_iter()
+        .zip(between)
+        .filter(|(viewer, (bond, head))| may_see(*viewer, bond, &privacy, head))
+        .map(|(viewer, _)| viewer)
+        .collect();
+    let online = node.directory().is_here(user);
+    let announcement = Announcement::new(Event::Presence { user, online, last_seen: (!online).then_some(now) });
+    let mut count = 0;
+    for session in watchers.iter().filter(|session| told.contains(&session.identity.user)) {
+        session.queue.push(&announcement);
+        count += 1;
+    }
+    node.world().telemetry.count(Count::PresenceEmitted, count);
+}
+
+/// Stores when a user was here. If it fails, an older time is shown.
+pub(crate) async fn touch(node: &Node, user: UserId, seen: Seen) {
+    let call = node.world().store.touch(user, seen);
+    if let Err(error) = within(node.world().limits.time(Limit::StoreDeadline), call).await {
+        tracing::debug!(user = user.get(), %error, "it could not be stored when a user was here");
+    }
 }

@@ -11,7 +11,7 @@ use crate::rejected::Rejected;
 use crate::telemetry::{Count, ResumeOutcome};
 use crate::view::{ResetReason, Resumed, Shown, SyncView, View};
 
-use super::{conversations, standing, unavailable};
+use super::{conversations, shown, standing, unavailable};
 
 pub(super) async fn since(
     node: &Node,
@@ -40,7 +40,8 @@ pub(super) async fn since(
             Ok(standing) => {
                 let log = LogId::Conversation(conversation);
                 let tail = Cursor { incarnation: standing.head.incarnation, seq: standing.readable };
-                (tail, resume(node, log, &standing.head, standing.readable, cursor, &mut budget).await?)
+                let outcome = resume(node, log, &standing.head, standing.readable, cursor, &mut budget).await?;
+                (tail, above(node, viewer, conversation, standing.floor, cursor, outcome).await?)
             }
             Err(Rejected::NoSuchConversation) => (cursor, Resumed::Reset(ResetReason::NotAMember)),
             Err(rejected) => return Err(rejected),
@@ -88,6 +89,25 @@ async fn resume(node: &Node, log: LogId, head: &Head, readable: Seq, cursor: Cur
     Ok(Resumed::Gap { from: cursor.seq.next(), to: readable })
 }
 
+/// What of an outcome this viewer is shown: nothing that he has cleared, and messages with what became of them.
+async fn above(
+    node: &Node,
+    viewer: UserId,
+    conversation: ConversationId,
+    floor: Seq,
+    cursor: Cursor,
+    outcome: Resumed,
+) -> Result<Resumed, Rejected> {
+    match outcome {
+        Resumed::Complete(_) | Resumed::Gap { .. } if cursor.seq < floor => Ok(Resumed::TooLong { floor }),
+        Resumed::Complete(entries) => {
+            let entries = entries.into_iter().map(|shown| Arc::unwrap_or_clone(shown.entry)).collect();
+            Ok(Resumed::Complete(shown::overlaid(node, viewer, conversation, entries).await?))
+        }
+        Resumed::Gap { .. } | Resumed::Reset(_) | Resumed::TooLong { .. } => Ok(outcome),
+    }
+}
+
 async fn read(node: &Node, log: LogId, from: Seq, to: Seq) -> Result<Vec<Entry>, Rejected> {
     let count = usize::try_from(to.get() - from.get() + 1).unwrap_or(usize::MAX);
     node.world().store.range(log, from, to, count, false).await.map_err(unavailable)
@@ -108,10 +128,7 @@ async fn appeared(
     if let (Some(_), Resumed::Complete(entries)) = (cursor, own) {
         let fresh: Vec<_> = entries
             .iter()
-            .filter_map(|shown| match shown.entry.act {
-                Act::Appeared { conversation } => Some(conversation),
-                _ => None,
-            })
+            .filter_map(|shown| if let Act::Appeared { conversation } = shown.entry.act { Some(conversation) } else { None })
             .collect();
         listed.retain(|(id, _)| fresh.contains(id));
     }

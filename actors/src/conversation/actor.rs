@@ -4,19 +4,18 @@
 //! Requests that cannot be served yet (the log is being loaded, a change of members is on its way) wait in a backlog,
 //! in order. The backlog is bounded by the permits that travel in the requests.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
+use crate::cards::Card;
 use crate::command::Command;
-use crate::content::ClientKey;
-use crate::entry::{Act, Digest, Entry, Head};
+use crate::entry::{Act, Entry, Head};
 use crate::id::{ConversationId, LogId, Seq, UserId};
 use crate::limits::Limit;
-use crate::log::keys::{Known, Stored};
 use crate::log::scribe::{self, Draft, Outcome, Scribe, within};
 use crate::node::Node;
 use crate::rejected::Rejected;
@@ -24,13 +23,14 @@ use crate::store::StoreError;
 use crate::task;
 use crate::telemetry::{ActorKind, Count, Measure};
 use crate::time::Timestamp;
-use crate::view::{Appended, View};
 
 use super::announce::Held;
-use super::load::{introduce, load, newest};
+use super::crowd::Untold;
+use super::errand::Errand;
+use super::load::{load, newest};
 use super::mail::{Loaded, Mail, Request};
 use super::marks::Gathered;
-use super::state::{self, Conversation};
+use super::state::Conversation;
 
 /// How long a client should wait before it tries again when the store does not answer.
 pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -59,6 +59,15 @@ pub(super) enum Busy {
     Changing,
 }
 
+/// A request for which an errand is run.
+pub(super) struct Preparing {
+    pub request: Box<Request>,
+    /// What it comes to, where that is known already.
+    pub act: Option<Act>,
+    /// The load of the log that it was judged by.
+    pub loads: u64,
+}
+
 /// The actor while it runs.
 pub(crate) struct Running {
     pub(super) node: Node,
@@ -68,8 +77,8 @@ pub(crate) struct Running {
     pub(super) state: Option<Conversation>,
     pub(super) busy: Busy,
     pub(super) backlog: VecDeque<Box<Request>>,
-    /// The request that is being prepared, and which load of the log it was judged by.
-    pub(super) preparing: Option<(Box<Request>, u64)>,
+    /// The request for which an errand is run.
+    pub(super) preparing: Option<Preparing>,
     /// How often a load was begun; an answer to an earlier one is of no use.
     pub(super) loads: u64,
     /// The tail that the state was loaded at: what stands up to there is in it.
@@ -78,6 +87,12 @@ pub(crate) struct Running {
     pub(super) introduced: bool,
     pub(super) marks: Gathered,
     pub(super) held: Vec<Held>,
+    /// Entries that a large group was not told of yet.
+    pub(super) untold: Option<Untold>,
+    /// Whether the bond of the two may be another one than is known: the answer of the store was lost.
+    pub(super) bond_is_unsure: bool,
+    /// The cards of those who write here.
+    pub(super) cards: BTreeMap<UserId, Arc<Card>>,
     pub(super) draining: Vec<oneshot::Sender<()>>,
     pub(super) asleep: bool,
     pub(super) used_at: Timestamp,
@@ -107,6 +122,9 @@ impl Actor for ConversationActor {
             introduced: false,
             marks: Gathered::default(),
             held: Vec::new(),
+            untold: None,
+            bond_is_unsure: false,
+            cards: BTreeMap::new(),
             draining: Vec::new(),
             asleep: false,
             used_at: now,
@@ -128,6 +146,7 @@ impl Actor for ConversationActor {
             Mail::Positioned(request, answer) => running.positioned(request, answer),
             Mail::FlushMarks => running.flush_marks(),
             Mail::Raised(flushed, answer) => running.raised(flushed, answer),
+            Mail::TellMembers => running.tell_members(),
             Mail::Tick => running.tick(),
             Mail::Drain(done) => running.draining.push(done),
             #[expect(clippy::panic, reason = "the hook that tests recovery: it must look like a bug")]
@@ -215,8 +234,18 @@ impl Running {
         self.unblock(Busy::Changing);
         for draft in drafts.into_iter().rev() {
             let Draft { author: user, client_key, act, arrived, waiter } = draft;
-            let Some(command) = state::command(self.id, client_key, act) else { continue };
-            let scribe::Waiter { origin, replies, mut permit } = waiter;
+            let scribe::Waiter { origin, replies, mut permit, command } = waiter;
+            let command = match (command, act) {
+                (Some(command), _) => *command,
+                (None, Act::Message(content)) => {
+                    let media = content.attachments.iter().map(|file| file.id).collect();
+                    Command::Post { conversation: self.id, client_key, content, media }
+                }
+                (None, act) => {
+                    tracing::error!(conversation = %self.id, ?act, "a draft that is no post has lost its command");
+                    continue; // its replies answer unknown
+                }
+            };
             let requests: Vec<_> = replies
                 .into_iter()
                 .map(|reply| Box::new(Request { user, origin, command: command.clone(), arrived, permit: permit.take(), reply }))
@@ -263,14 +292,16 @@ impl Running {
         self.unblock(Busy::Loading);
         match answer {
             Ok(loaded) => {
-                let Loaded { members, recent, fate } = *loaded;
+                let Loaded { members, gone, cards, recent, fate } = *loaded;
                 self.loaded_at = self.scribe.head().tail;
                 self.introduced = !self.scribe.head().is_new();
-                self.state = Some(Conversation::new(self.id, members, &self.node.world().limits));
+                self.state = Some(Conversation::new(self.id, members, &self.node.world().limits).with_gone(gone));
+                self.cards.extend(cards);
                 let took = self.node.now().since(self.opened_at);
                 self.node.world().telemetry.measure(Measure::ActivationSeconds, took.as_secs_f64());
                 let outcomes = self.scribe.loaded(&recent, &fate);
                 self.act_on(outcomes);
+                self.tell_members();
             }
             Err(error) => {
                 tracing::warn!(conversation = %self.id, %error, "the conversation could not be loaded");
@@ -285,7 +316,7 @@ impl Running {
         }
     }
 
-    fn load_keys(&mut self) {
+    pub(super) fn load_keys(&mut self) {
         self.busy = Busy::LoadingKeys;
         let store = Arc::clone(&self.node.world().store);
         let limits = &self.node.world().limits;
@@ -318,165 +349,28 @@ impl Running {
     // ── requests ──
 
     fn serve(&mut self, request: Box<Request>) {
+        if self.bond_is_unsure
+            && let ConversationId::Direct(pair) = self.id
+        {
+            return self.send_out(request, None, Errand::Bond(pair));
+        }
         match &request.command {
             Command::Post { .. } => self.post(request),
+            Command::Forward { .. } => self.forward(request),
+            Command::Edit { .. } | Command::Delete { .. } | Command::React { .. } => self.change(request),
             Command::CreateGroup { .. } | Command::AddMembers { .. } | Command::RemoveMember { .. } => self.change(request),
+            Command::ChangeGroup { .. } | Command::SetRole { .. } | Command::HandOver { .. } => self.change(request),
+            Command::Invite { .. } | Command::Join { .. } | Command::Decline { .. } => self.change(request),
             Command::Mark { .. } => self.mark(request),
             Command::Type { .. } => self.typing(request),
-            _ => request.reply.settle(Err(Rejected::Internal)),
+            Command::Relate { .. } => self.relate(request),
+            // A user's own affairs never come here.
+            Command::Set { .. } | Command::ReadNotices { .. } | Command::Watch { .. } => request.reply.settle(Err(Rejected::Internal)),
         }
     }
 
     pub(super) fn state(&mut self) -> &mut Conversation {
         self.state.as_mut().expect("requests are served only when the state is loaded")
-    }
-
-    fn post(&mut self, request: Box<Request>) {
-        let Command::Post { client_key, content, .. } = &request.command else { return };
-        let (user, key, head) = (request.user, client_key.clone(), *self.scribe.head());
-        let known = self.scribe.keys().look_up(user, &key);
-        if matches!(known, Known::Reserved(_) | Known::Stored(_)) {
-            // Before any rule: what was stored once is answered, also when the poster is no member any more.
-            let digest = Digest::of(&Act::Message(content.clone()));
-            return self.repeated(request, &key, digest, known);
-        }
-        let limits = Arc::clone(&self.node.world().limits);
-        if let Err(rejected) = self.state().propose_post(user, content, &head, &limits) {
-            return request.reply.settle(Err(rejected));
-        }
-        if known == Known::Unsure {
-            self.backlog.push_front(request);
-            return self.load_keys();
-        }
-        if !self.introduced {
-            return self.prepare(request, vec![]);
-        }
-        let act = Act::Message(content.clone());
-        match self.state().admit_post(request.arrived) {
-            Ok(()) => self.offer(request, act, key),
-            Err(rejected) => {
-                self.node.world().telemetry.count(Count::RateLimited("posts_conversation"), 1);
-                request.reply.settle(Err(rejected));
-            }
-        }
-    }
-
-    /// The same key again: the first answer for the same content, a refusal for another (G3).
-    fn repeated(&mut self, request: Box<Request>, key: &ClientKey, digest: Digest, known: Known) {
-        let telemetry = &self.node.world().telemetry;
-        match known {
-            Known::Stored(stored) if stored.digest == digest => {
-                telemetry.count(Count::DuplicatesSuppressed, 1);
-                request.reply.settle(Ok(View::Appended(self.appended(stored))));
-            }
-            Known::Stored(stored) => {
-                telemetry.count(Count::KeyConflicts, 1);
-                request.reply.settle(Err(Rejected::KeyReused { seq: stored.seq }));
-            }
-            Known::Reserved(first) if first == digest => {
-                telemetry.count(Count::DuplicatesSuppressed, 1);
-                self.scribe.join(request.user, key, request.reply);
-            }
-            Known::Reserved(_) => {
-                telemetry.count(Count::KeyConflicts, 1);
-                request.reply.settle(Err(Rejected::KeyReused { seq: self.scribe.head().tail.next() }));
-            }
-            Known::New | Known::Unsure => request.reply.settle(Err(Rejected::Internal)),
-        }
-    }
-
-    fn appended(&self, stored: Stored) -> Appended {
-        Appended { conversation: self.id, seq: stored.seq, pos: stored.pos, id: stored.id, at: stored.at, duplicate: true }
-    }
-
-    fn offer(&mut self, request: Box<Request>, act: Act, client_key: ClientKey) {
-        let Request { user, origin, arrived, permit, reply, .. } = *request;
-        let waiter = scribe::Waiter { origin, replies: vec![reply], permit };
-        self.scribe.offer(Draft { author: user, client_key, act, arrived, waiter });
-    }
-
-    /// A change of members: alone in its batch, after everything before it, before everything after it.
-    fn change(&mut self, request: Box<Request>) {
-        let limits = Arc::clone(&self.node.world().limits);
-        let (Some(key), Some(act)) = (request.command.client_key().cloned(), state::change(request.user, &request.command)) else {
-            return request.reply.settle(Err(Rejected::Internal));
-        };
-        match self.scribe.keys().look_up(request.user, &key) {
-            Known::Unsure => {
-                self.backlog.push_front(request);
-                return self.load_keys();
-            }
-            known @ (Known::Stored(_) | Known::Reserved(_)) => return self.repeated(request, &key, Digest::of(&act), known),
-            Known::New => {}
-        }
-        if self.scribe.is_busy() {
-            // Everything before it must be settled first; the commit brings us back here.
-            self.backlog.push_front(request);
-            self.busy = Busy::Changing;
-            return;
-        }
-        let state = self.state();
-        let proposed = match &request.command {
-            Command::CreateGroup { name, members, open, .. } => state.propose_creation(request.user, name, members, *open, &limits),
-            Command::AddMembers { members, .. } => state.propose_addition(request.user, members, &limits),
-            Command::RemoveMember { member, .. } => state.propose_removal(request.user, *member),
-            _ => Err(Rejected::Internal),
-        };
-        match proposed {
-            Err(rejected) => request.reply.settle(Err(rejected)),
-            Ok(Act::Created { members, .. } | Act::Joined { members }) => self.prepare(request, members),
-            Ok(act @ Act::Left { .. }) => {
-                self.busy = Busy::Changing;
-                self.offer(request, act, key);
-            }
-            Ok(_) => request.reply.settle(Err(Rejected::Internal)),
-        }
-    }
-
-    /// Makes the conversation findable for whom it concerns, before the entry that makes it true (design D11).
-    fn prepare(&mut self, request: Box<Request>, members: Vec<UserId>) {
-        self.busy = Busy::Preparing;
-        let users = match self.id {
-            ConversationId::Direct(pair) => vec![pair.low(), pair.high()],
-            ConversationId::Group(_) => members,
-        };
-        self.preparing = Some((request, self.loads));
-        let (node, id, tail) = (self.node.clone(), self.id, self.scribe.head().tail);
-        task::tie(&self.myself, Mail::Prepared(Err(Rejected::Unavailable { after: RETRY_AFTER })), async move {
-            Mail::Prepared(introduce(&node, id, tail, users).await)
-        });
-    }
-
-    fn prepared(&mut self, answer: Result<(), Rejected>) {
-        self.unblock(Busy::Preparing);
-        let Some((request, loads)) = self.preparing.take() else { return };
-        if let Err(rejected) = answer {
-            return request.reply.settle(Err(rejected));
-        }
-        if loads != self.loads || self.state.is_none() || !self.scribe.is_loaded() {
-            // Another owner may have written since it was judged.
-            return self.backlog.push_front(request);
-        }
-        if let Command::Post { client_key, content, .. } = &request.command {
-            self.introduced = true;
-            let (act, key) = (Act::Message(content.clone()), client_key.clone());
-            return self.offer(request, act, key);
-        }
-        let limits = Arc::clone(&self.node.world().limits);
-        let state = self.state();
-        let proposed = match &request.command {
-            Command::CreateGroup { name, members, open, .. } => state.propose_creation(request.user, name, members, *open, &limits),
-            Command::AddMembers { members, .. } => state.propose_addition(request.user, members, &limits),
-            _ => Err(Rejected::Internal),
-        };
-        match (proposed, request.command.client_key().cloned()) {
-            (Ok(act), Some(key)) => {
-                self.busy = Busy::Changing;
-                self.offer(request, act, key);
-            }
-            (Err(rejected), _) => request.reply.settle(Err(rejected)),
-            (Ok(_), None) => request.reply.settle(Err(Rejected::Internal)),
-        }
     }
 
     // ── sleep and drain ──
@@ -508,7 +402,14 @@ impl Running {
     }
 
     fn is_settled(&self) -> bool {
-        self.busy == Busy::No && self.backlog.is_empty() && !self.scribe.is_busy() && self.marks.is_clean() && !self.marks.pending
+        let is_told = self.held.is_empty() && self.untold.is_none();
+        self.busy == Busy::No
+            && self.backlog.is_empty()
+            && !self.scribe.is_busy()
+            && self.marks.is_clean()
+            && !self.marks.pending
+            && is_told
+            && self.untold.is_none()
     }
 
     fn finish_drain(&mut self) {

@@ -4,18 +4,22 @@ use std::collections::BTreeMap;
 
 use tokio::sync::oneshot;
 
-use crate::entry::{Entry, Head};
+use crate::account::Picture;
+use crate::entry::{Entry, GroupRow, Head};
 use crate::home;
-use crate::id::{ConversationId, LogId, Seq, UserId};
+use crate::home::mail::Note;
+use crate::id::{ConversationId, GroupId, LogId, Pair, Pos, Seq, UserId};
 use crate::limits::Limit;
 use crate::log::scribe::within;
+use crate::media::{Attachment, MediaId};
 use crate::node::Node;
 use crate::rejected::Rejected;
 use crate::store::{Store, StoreError};
 
 use super::actor::RETRY_AFTER;
+use super::gone::newest_spans;
 use super::mail::Loaded;
-use super::state::Members;
+use super::state::{Direct, Group, Members};
 
 /// The newest rows of a log, oldest first.
 pub(crate) async fn newest(store: &dyn Store, log: LogId, tail: Seq, count: usize) -> Result<Vec<Entry>, StoreError> {
@@ -28,22 +32,12 @@ pub(crate) async fn newest(store: &dyn Store, log: LogId, tail: Seq, count: usiz
 pub(super) async fn load(node: &Node, id: ConversationId, head: Head, fate: Option<(Seq, Seq)>) -> Result<Loaded, StoreError> {
     let (store, limits) = (&node.world().store, &node.world().limits);
     let members = match id {
-        ConversationId::Direct(pair) => Members::Direct(pair),
+        ConversationId::Direct(pair) => Members::Direct(direct(&**store, pair, &head).await?),
         ConversationId::Group(_) if head.is_new() => Members::NoGroup,
         ConversationId::Group(group) => {
             let row = store.group(group).await?;
             let row = row.ok_or_else(|| StoreError::Corrupt(format!("{id} has entries but is no group")))?;
-            let mut places = BTreeMap::new();
-            let page_size = limits.count(Limit::Members);
-            loop {
-                let after = places.last_key_value().map(|(user, _)| *user);
-                let page = store.members(group, after, page_size).await?;
-                let last = page.len() < page_size;
-                places.extend(page);
-                if last {
-                    break Members::Group { row, places };
-                }
-            }
+            Members::Group(Box::new(members(&**store, group, row, limits.count(Limit::Members)).await?))
         }
     };
     let recent = newest(&**store, LogId::Conversation(id), head.tail, limits.count(Limit::KeysAtActivation)).await?;
@@ -51,7 +45,65 @@ pub(super) async fn load(node: &Node, id: ConversationId, head: Head, fate: Opti
         Some((from, to)) => store.range(LogId::Conversation(id), from, to, limits.count(Limit::BatchRows), false).await?,
         None => vec![],
     };
-    Ok(Loaded { members, recent, fate })
+    let (from, to) = newest_spans(head.count);
+    let gone = if head.count == Pos(0) { vec![] } else { store.gone(id, from, to).await? };
+    let cards = match id {
+        ConversationId::Direct(pair) => {
+            let two = [pair.low(), pair.high()];
+            two.into_iter().zip(node.cards().of(&**store, &two).await?).collect()
+        }
+        ConversationId::Group(_) => vec![],
+    };
+    Ok(Loaded { members, gone, cards, recent, fate })
+}
+
+async fn direct(store: &dyn Store, pair: Pair, head: &Head) -> Result<Direct, StoreError> {
+    let bond = store.bond(pair).await?;
+    let number = if head.is_new() { None } else { store.direct_numbers(&[pair]).await?.pop().flatten() };
+    Ok(Direct { pair, bond, number, is_numbered: number.is_some() })
+}
+
+async fn members(store: &dyn Store, id: GroupId, row: GroupRow, page_size: usize) -> Result<Group, StoreError> {
+    let (mut places, mut invited) = (BTreeMap::new(), BTreeMap::new());
+    loop {
+        let after = places.last_key_value().map(|(user, _)| *user);
+        let page = store.members(id, after, page_size).await?;
+        let last = page.len() < page_size;
+        places.extend(page);
+        if last {
+            break;
+        }
+    }
+    loop {
+        let after = invited.last_key_value().map(|(user, _)| *user);
+        let page = store.invitations(id, after, page_size).await?;
+        let last = page.len() < page_size;
+        invited.extend(page);
+        if last {
+            break Ok(Group { row, places, invited });
+        }
+    }
+}
+
+/// The files of a message, which must be its author's, as the message shows them.
+/// NOTE: who keeps files is not asked yet: they must come complete in the content.
+#[expect(clippy::unused_async, reason = "whoever keeps files is asked over a port")]
+pub(super) async fn check_attachments(
+    _node: &Node,
+    author: UserId,
+    media: &[MediaId],
+    given: &[Attachment],
+) -> Result<Vec<Attachment>, Rejected> {
+    tracing::trace!(user = author.get(), files = media.len(), "a message with files");
+    media.iter().map(|id| given.iter().find(|file| file.id == *id).cloned().ok_or(Rejected::NoSuchMedia)).collect()
+}
+
+/// The file that is to be a group's picture, which must be a picture that this user has uploaded.
+/// NOTE: who keeps files is not asked yet: there are none.
+#[expect(clippy::unused_async, reason = "whoever keeps files is asked over a port")]
+pub(super) async fn check_picture(_node: &Node, user: UserId, file: MediaId) -> Result<Picture, Rejected> {
+    tracing::trace!(user = user.get(), ?file, "a group's picture");
+    Err(Rejected::NoSuchMedia)
 }
 
 /// Checks that the users exist and writes the conversation into their lists and own logs. Idempotent: the key of the
@@ -67,10 +119,16 @@ pub(super) async fn introduce(node: &Node, id: ConversationId, tail: Seq, users:
     if accounts.iter().any(|account| !account.as_ref().is_some_and(|account| account.is_active())) {
         return Err(Rejected::NoSuchUser);
     }
-    let mut answers = Vec::with_capacity(users.len());
-    for user in users {
+    let notes = users.into_iter().map(|user| (user, Note::appeared(id, tail))).collect();
+    tell_home(node, notes).await
+}
+
+/// Puts notes into users' own logs, and waits until all of them are durable.
+pub(super) async fn tell_home(node: &Node, notes: Vec<(UserId, Note)>) -> Result<(), Rejected> {
+    let deadline = node.world().limits.time(Limit::StoreDeadline);
+    let mut answers = Vec::with_capacity(notes.len());
+    for (user, note) in notes {
         let (sender, answer) = oneshot::channel();
-        let note = home::mail::Note::appeared(id, tail);
         node.directory().send_home(node, user, home::mail::Mail::Note(note, Some(sender)));
         answers.push(answer);
     }
@@ -78,7 +136,7 @@ pub(super) async fn introduce(node: &Node, id: ConversationId, tail: Seq, users:
         match tokio::time::timeout(deadline, answer).await {
             Ok(Ok(Ok(_))) => {}
             Ok(Ok(Err(rejected))) => return Err(rejected),
-            Ok(Err(_)) | Err(_) => return Err(unavailable),
+            Ok(Err(_)) | Err(_) => return Err(Rejected::Unavailable { after: RETRY_AFTER }),
         }
     }
     Ok(())

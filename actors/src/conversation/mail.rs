@@ -1,16 +1,21 @@
 //! Everything that can reach a conversation's actor.
 
+use std::sync::Arc;
+
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use crate::bits::Bits;
+use crate::cards::Card;
 use crate::command::Command;
 use crate::entry::Entry;
-use crate::id::{Pos, Seq, SessionId, UserId};
+use crate::id::{Bucket, Pos, Seq, SessionId, UserId};
 use crate::log::owner::LogMail;
 use crate::rejected::Rejected;
 use crate::session::Reply;
 use crate::store::{Marks, StoreError};
 use crate::time::Timestamp;
 
+use super::errand::Done;
 use super::marks::Flushed;
 use super::state::Members;
 
@@ -36,6 +41,10 @@ pub struct Request {
 pub(crate) struct Loaded {
     /// Who takes part.
     pub members: Members,
+    /// Deleted positions of the newest spans.
+    pub gone: Vec<(Bucket, Bits)>,
+    /// The cards of the two of a direct conversation.
+    pub cards: Vec<(UserId, Arc<Card>)>,
     /// The newest rows, oldest first.
     pub recent: Vec<Entry>,
     /// The rows at the seqs of a fenced batch.
@@ -53,14 +62,16 @@ pub(crate) enum Mail {
     Loaded(u64, Result<Box<Loaded>, StoreError>),
     /// More rows for the client keys were read, up to this tail.
     KeysLoaded(Seq, Result<Vec<Entry>, StoreError>),
-    /// The conversation was made findable for whom it concerns, or may not be.
-    Prepared(Result<(), Rejected>),
+    /// What a request needed was done or read, or may not be.
+    Prepared(Result<Done, Rejected>),
     /// The position at a mark's seq was read.
     Positioned(Box<Request>, Result<Pos, StoreError>),
     /// It is time to store the marks that were gathered.
     FlushMarks,
-    /// Marks were stored.
-    Raised(Flushed, Result<Vec<Marks>, StoreError>),
+    /// Marks were stored; with each, whether others may see it.
+    Raised(Flushed, Result<Vec<(Marks, bool)>, StoreError>),
+    /// It is time to tell a large group of the changes of its members.
+    TellMembers,
     /// From time to time: sleep if there is nothing to do, give up what waits too long.
     Tick,
     /// Settle what is in flight, then say so.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::command::MarkKind;
-use crate::id::{Pos, SessionId, UserId};
+use crate::id::{Pos, Seq, SessionId, UserId};
 use crate::session::Reply;
 use crate::store::{Mark, Marks};
 
@@ -12,10 +12,17 @@ use crate::store::{Mark, Marks};
 pub(crate) struct Waiter {
     /// Which of the user's marks.
     pub kind: MarkKind,
+    /// Up to where.
+    pub seq: Seq,
     /// The session that asked.
     pub origin: Option<SessionId>,
     /// The way back.
     pub reply: Reply,
+}
+
+/// What moves of these marks for a user who keeps them private: the own badge.
+pub(crate) fn private(marks: &Marks) -> Marks {
+    Marks { badge: marks.badge.max(marks.read.pos), ..Marks::default() }
 }
 
 /// Marks that were handed to the store, and who waits for them; in the order handed over.
@@ -45,11 +52,13 @@ impl Gathered {
         }
     }
 
-    /// Takes in a wish; a flush must follow.
-    pub(crate) fn raise(&mut self, user: UserId, mark: Mark, waiter: Waiter) {
-        let wished = match waiter.kind {
-            MarkKind::Delivered => Marks { delivered: mark, ..Marks::default() },
-            MarkKind::Read => Marks { read: mark, ..Marks::default() },
+    /// Takes in a wish; a flush must follow. What is private moves the own badge alone.
+    pub(crate) fn raise(&mut self, user: UserId, mark: Mark, private: bool, waiter: Waiter) {
+        let wished = match (waiter.kind, private) {
+            (MarkKind::Delivered, false) => Marks { delivered: mark, ..Marks::default() },
+            (MarkKind::Read, false) => Marks { read: mark, ..Marks::default() },
+            (MarkKind::Read, true) => Marks { badge: mark.pos, ..Marks::default() },
+            (MarkKind::Delivered, true) => Marks::default(),
         };
         let (marks, waiters) = self.dirty.entry(user).or_default();
         *marks = marks.raise_to(wished);

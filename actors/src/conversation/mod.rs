@@ -8,14 +8,22 @@
 //! | limits | `posts_waiting` (permits that travel in the mail), `batch_rows`, `batch_bytes`, `members`, rates |
 //! | forgets when it dies | marks not yet stored (nobody was shown them), announcements not yet made (a resume finds them) |
 //!
-//! [`state`] is pure; [`actor`] judges and appends, [`load`] reads before it, [`commit`] acknowledges and announces after
-//! it; [`marks`] gathers watermarks and [`signals`] shows them.
+//! [`state`], [`groups`], [`amend`] and [`gone`] are pure; [`actor`] runs, [`requests`] judges and appends, [`load`] and
+//! [`errand`] read before it, [`commit`] acknowledges and announces after it, [`crowd`] does so in large groups; [`marks`]
+//! gathers watermarks and [`signals`] shows them; [`relate`] changes what the two of a direct conversation are to each other.
 
 pub mod state;
+pub mod groups;
+pub mod amend;
+pub mod gone;
 pub(crate) mod marks;
 pub mod mail;
 pub(crate) mod announce;
 pub(crate) mod load;
+pub(crate) mod errand;
+pub(crate) mod requests;
+pub(crate) mod relate;
+pub(crate) mod crowd;
 pub(crate) mod commit;
 pub(crate) mod signals;
 pub(crate) mod actor;

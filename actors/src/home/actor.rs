@@ -1,7 +1,8 @@
-//! The home's actor: appends notes to the user's log, and begins groups.
+//! The home's actor: appends notes and wishes to the user's log, in the order in which they come. Notes are in
+//! [`super::notes`], the user's own wishes in [`super::wishes`], groups begin in [`super::creations`].
 //!
-//! A group begins here because its number must be found again when its creator repeats the command: the number stands
-//! in the creator's own log, under the creator's key, before the group's first entry.
+//! What depends on what stands (notices, settings) is judged only while nothing is on its way: so what the store says
+//! is what stands, and nothing must be undone when a batch is lost.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -10,28 +11,29 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
-use crate::command::Command;
 use crate::content::ClientKey;
 use crate::conversation::announce::announce_one;
 use crate::conversation::load::newest;
 use crate::conversation::mail::Request;
-use crate::entry::{Act, Batch, Entry, Head, Row};
+use crate::entry::{Act, Batch, Entry, Head};
 use crate::event::Event;
-use crate::id::{ConversationId, GroupId, LogId, Seq, UserId};
+use crate::id::{LogId, Seq, UserId};
 use crate::limits::Limit;
-use crate::log::keys::Known;
-use crate::log::scribe::{Draft, Outcome, Scribe, Waiter, within};
+use crate::log::scribe::{Draft, Outcome, Scribe, within};
 use crate::node::Node;
 use crate::rejected::Rejected;
-use crate::store::{Sequence, StoreError};
+use crate::store::StoreError;
 use crate::task;
 use crate::telemetry::{ActorKind, Count};
 use crate::time::Timestamp;
 
-use super::mail::{Mail, Note, Noted, creation_key};
+use super::mail::{Mail, Note, Noted, What};
+use super::notices::Notices;
+use super::project::project;
+use super::wishes::InHand;
 
 /// How long a client should wait before it tries again when the store does not answer.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The shell.
 pub(crate) struct HomeActor;
@@ -43,25 +45,47 @@ pub(crate) struct Arguments {
 }
 
 /// Work that waits until the log is loaded, in order.
-enum Wish {
+pub(super) enum Wish {
+    /// See [`Mail::Note`].
     Note(Note, Option<Noted>),
+    /// See [`Mail::Create`].
     Create(Box<Request>),
+    /// See [`Mail::Set`].
+    Set(Box<Request>),
+    /// See [`Mail::ReadNotices`].
+    ReadNotices(Box<Request>),
+}
+
+impl Wish {
+    /// Whether it is judged by what stands, so that nothing may be on its way.
+    fn needs_quiet(&self) -> bool {
+        match self {
+            Self::Note(note, _) => note.needs_quiet(),
+            Self::Create(_) => false,
+            Self::Set(_) | Self::ReadNotices(_) => true,
+        }
+    }
 }
 
 /// The actor while it runs.
 pub(crate) struct Running {
-    node: Node,
-    user: UserId,
-    myself: ActorRef<Mail>,
-    scribe: Scribe<Mail>,
-    loading: bool,
+    pub(super) node: Node,
+    pub(super) user: UserId,
+    pub(super) myself: ActorRef<Mail>,
+    pub(super) scribe: Scribe<Mail>,
+    /// Something is being read; nothing else is judged meanwhile.
+    pub(super) loading: bool,
     /// How often a load was begun; an answer to an earlier one is of no use.
     loads: u64,
-    backlog: VecDeque<Wish>,
+    pub(super) backlog: VecDeque<Wish>,
     /// Who waits for the entry under a key.
-    noted: HashMap<ClientKey, Vec<Noted>>,
+    pub(super) noted: HashMap<ClientKey, Vec<Noted>>,
     /// Creations whose number is being drawn or stored, by the key in this log.
-    creating: HashMap<ClientKey, Vec<Request>>,
+    pub(super) creating: HashMap<ClientKey, Vec<Request>>,
+    /// The wish of the user that is on its way.
+    pub(super) in_hand: Option<InHand>,
+    /// What stands, once it was read.
+    pub(super) notices: Option<Notices>,
     draining: Vec<oneshot::Sender<()>>,
     asleep: bool,
     used_at: Timestamp,
@@ -86,6 +110,8 @@ impl Actor for HomeActor {
             backlog: VecDeque::new(),
             noted: HashMap::new(),
             creating: HashMap::new(),
+            in_hand: None,
+            notices: None,
             draining: Vec::new(),
             asleep: false,
         })
@@ -93,11 +119,15 @@ impl Actor for HomeActor {
 
     async fn handle(&self, _: ActorRef<Mail>, mail: Mail, running: &mut Running) -> Result<(), ActorProcessingErr> {
         match mail {
-            mail @ (Mail::Note(..) | Mail::Create(_)) if running.asleep => {
+            mail @ (Mail::Note(..) | Mail::Create(_) | Mail::Set(_) | Mail::ReadNotices(_)) if running.asleep => {
                 running.node.directory().send_home(&running.node, running.user, mail);
             }
             Mail::Note(note, noted) => running.wish(Wish::Note(note, noted)),
             Mail::Create(request) => running.wish(Wish::Create(request)),
+            Mail::Set(request) => running.wish(Wish::Set(request)),
+            Mail::ReadNotices(request) => running.wish(Wish::ReadNotices(request)),
+            Mail::Weighed(request, answer) => running.weighed(request, answer),
+            Mail::NoticesLoaded(answer) => running.notices_loaded(answer),
             Mail::Drawn(key, answer) => running.drawn(key, answer),
             Mail::Found(request, answer) => running.found(request, answer),
             Mail::Log(mail) => {
@@ -113,15 +143,6 @@ impl Actor for HomeActor {
         }
         running.advance();
         Ok(())
-    }
-}
-
-/// The rows that follow from an entry of a user's log.
-fn project(entry: &Entry) -> Vec<Row> {
-    match &entry.act {
-        Act::Appeared { conversation } => vec![Row::Listed(*conversation, true)],
-        Act::Vanished { conversation } => vec![Row::Listed(*conversation, false)],
-        _ => vec![],
     }
 }
 
@@ -143,12 +164,18 @@ impl Running {
                 self.act_on(outcomes);
                 break;
             }
+            if self.scribe.is_busy() && self.backlog.front().is_some_and(Wish::needs_quiet) {
+                break;
+            }
             match self.backlog.pop_front().expect("the backlog is not empty") {
                 Wish::Note(note, noted) => self.note(note, noted),
                 Wish::Create(request) => self.create(request),
+                Wish::Set(request) => self.weigh(request),
+                Wish::ReadNotices(request) => self.read_notices(request),
             }
         }
-        let outcomes = self.scribe.pump(project);
+        let in_hand = &self.in_hand;
+        let outcomes = self.scribe.pump(|entry| project(entry, in_hand.as_ref()));
         self.act_on(outcomes);
         if !self.draining.is_empty() && self.is_settled() {
             for done in self.draining.drain(..) {
@@ -159,120 +186,22 @@ impl Running {
         }
     }
 
-    fn refuse_backlog(&mut self, rejected: &Rejected) {
+    pub(super) fn refuse_backlog(&mut self, rejected: &Rejected) {
         for wish in std::mem::take(&mut self.backlog) {
             match wish {
                 Wish::Note(note, noted) => {
                     self.refuse_note(&note.client_key, noted, rejected);
                     self.refuse_creations(&note.client_key, rejected);
                 }
-                Wish::Create(request) => request.reply.settle(Err(rejected.clone())),
+                Wish::Create(request) | Wish::Set(request) | Wish::ReadNotices(request) => request.reply.settle(Err(rejected.clone())),
             }
         }
     }
 
     /// Tells all who wait for the note under a key, and this one.
-    fn refuse_note(&mut self, key: &ClientKey, noted: Option<Noted>, rejected: &Rejected) {
+    pub(super) fn refuse_note(&mut self, key: &ClientKey, noted: Option<Noted>, rejected: &Rejected) {
         for noted in self.noted.remove(key).into_iter().flatten().chain(noted) {
             drop(noted.send(Err(rejected.clone())));
-        }
-    }
-
-    // ── notes ──
-
-    fn note(&mut self, note: Note, noted: Option<Noted>) {
-        match self.scribe.keys().look_up(self.user, &note.client_key) {
-            Known::Stored(stored) => {
-                let waiting = self.noted.remove(&note.client_key).into_iter().flatten();
-                for noted in waiting.chain(noted) {
-                    drop(noted.send(Ok(stored.seq)));
-                }
-                for request in self.creating.remove(&note.client_key).into_iter().flatten() {
-                    self.find(Box::new(request), stored.seq);
-                }
-            }
-            Known::Reserved(_) => self.noted.entry(note.client_key).or_default().extend(noted),
-            Known::Unsure => {
-                self.backlog.push_front(Wish::Note(note, noted));
-                self.load_keys();
-            }
-            Known::New => {
-                self.noted.entry(note.client_key.clone()).or_default().extend(noted);
-                self.offer(note.act, note.client_key);
-            }
-        }
-    }
-
-    fn offer(&mut self, act: Act, client_key: ClientKey) {
-        let arrived = self.node.now();
-        let waiter = Waiter { origin: None, replies: vec![], permit: None };
-        self.scribe.offer(Draft { author: self.user, client_key, act, arrived, waiter });
-    }
-
-    // ── creations ──
-
-    fn create(&mut self, request: Box<Request>) {
-        let Command::CreateGroup { client_key, .. } = &request.command else {
-            return request.reply.settle(Err(Rejected::Internal));
-        };
-        let key = creation_key(client_key);
-        if let Some(waiting) = self.creating.get_mut(&key) {
-            return waiting.push(*request);
-        }
-        match self.scribe.keys().look_up(self.user, &key) {
-            Known::Unsure => {
-                self.backlog.push_front(Wish::Create(request));
-                self.load_keys();
-            }
-            Known::Stored(stored) => self.find(request, stored.seq),
-            Known::New | Known::Reserved(_) => {
-                self.creating.insert(key.clone(), vec![*request]);
-                let node = self.node.clone();
-                let lost = Mail::Drawn(key.clone(), Err(StoreError::Unavailable("the draw was lost".to_owned())));
-                task::tie(&self.myself, lost, async move {
-                    let deadline = node.world().limits.time(Limit::StoreDeadline);
-                    let number = within(deadline, node.numbers().take(Sequence::Principals, 0)).await;
-                    let group = number.and_then(|number| {
-                        GroupId::new(number).map_err(|error| StoreError::Corrupt(format!("the group sequence is exhausted: {error}")))
-                    });
-                    Mail::Drawn(key, group)
-                });
-            }
-        }
-    }
-
-    fn drawn(&mut self, key: ClientKey, answer: Result<GroupId, StoreError>) {
-        match answer {
-            // Through the backlog: another owner may have stored the creation while the number was drawn.
-            Ok(group) => {
-                let note = Note { act: Act::Appeared { conversation: ConversationId::Group(group) }, client_key: key };
-                self.backlog.push_front(Wish::Note(note, None));
-            }
-            Err(_) => self.refuse_creations(&key, &Rejected::Unavailable { after: RETRY_AFTER }),
-        }
-    }
-
-    fn refuse_creations(&mut self, key: &ClientKey, rejected: &Rejected) {
-        for request in self.creating.remove(key).into_iter().flatten() {
-            request.reply.settle(Err(rejected.clone()));
-        }
-    }
-
-    fn find(&self, request: Box<Request>, seq: Seq) {
-        let (store, log) = (Arc::clone(&self.node.world().store), LogId::User(self.user));
-        let deadline = self.node.world().limits.time(Limit::StoreDeadline);
-        let lost = Mail::Tick; // the request went with the task: its reply has answered
-        task::tie(&self.myself, lost, async move {
-            let entries = within(deadline, store.range(log, seq, seq, 1, false)).await;
-            Mail::Found(request, entries.map(|mut entries| entries.pop()))
-        });
-    }
-
-    fn found(&self, request: Box<Request>, answer: Result<Option<Entry>, StoreError>) {
-        match answer.map(|entry| entry.map(|entry| entry.act)) {
-            Ok(Some(Act::Appeared { conversation })) => self.node.directory().send_conversation(&self.node, conversation, *request),
-            Ok(_) => request.reply.settle(Err(Rejected::Internal)),
-            Err(_) => request.reply.settle(Err(Rejected::Unavailable { after: RETRY_AFTER })),
         }
     }
 
@@ -290,8 +219,14 @@ impl Running {
                 }
                 // Another owner may have stored the same: they are wishes again, before all others.
                 Outcome::Again(drafts) => {
+                    self.notices = None;
                     for Draft { client_key, act, .. } in drafts.into_iter().rev() {
-                        self.backlog.push_front(Wish::Note(Note { act, client_key }, None));
+                        let in_hand = self.in_hand.take_if(|in_hand| in_hand.key == client_key);
+                        let wish = match in_hand {
+                            Some(in_hand) => in_hand.back(),
+                            None => Wish::Note(Note { what: What::Act(act), client_key }, None),
+                        };
+                        self.backlog.push_front(wish);
                     }
                 }
                 Outcome::Unnumbered(drafts) => self.refuse(&drafts, &Rejected::Unavailable { after: RETRY_AFTER }),
@@ -309,13 +244,25 @@ impl Running {
                     self.node.directory().send_conversation(&self.node, conversation, request);
                 }
             }
+            if let Some(notices) = &mut self.notices {
+                notices.settle(entry);
+            }
+            let in_hand = self.in_hand.take_if(|in_hand| in_hand.key == entry.client_key);
+            let asking = in_hand.as_ref().and_then(|in_hand| in_hand.request.origin);
+            if let Some(in_hand) = in_hand {
+                in_hand.request.reply.settle(Ok(in_hand.answer));
+            }
             let event = Event::Own { incarnation: batch.after.incarnation, entry: Arc::clone(entry) };
-            announce_one(&self.node, &[self.user], event, self.user, None);
+            announce_one(&self.node, &[self.user], event, self.user, asking);
         }
     }
 
     fn refuse(&mut self, drafts: &[Draft], rejected: &Rejected) {
+        self.notices = None; // what is unknown may stand
         for draft in drafts {
+            if let Some(in_hand) = self.in_hand.take_if(|in_hand| in_hand.key == draft.client_key) {
+                in_hand.request.reply.settle(Err(rejected.clone()));
+            }
             self.refuse_note(&draft.client_key, None, rejected);
             self.refuse_creations(&draft.client_key, rejected);
         }
@@ -361,7 +308,7 @@ impl Running {
         }
     }
 
-    fn load_keys(&mut self) {
+    pub(super) fn load_keys(&mut self) {
         self.loading = true;
         let (store, log, tail) = (Arc::clone(&self.node.world().store), LogId::User(self.user), self.scribe.head().tail);
         let limits = &self.node.world().limits;
@@ -393,13 +340,13 @@ impl Running {
         let before = Timestamp(now.0.saturating_sub(i64::try_from(limits.time(Limit::UnknownRetry).as_micros()).unwrap_or(i64::MAX)));
         let expired = self.scribe.expire(before);
         self.refuse(&expired, &Rejected::Unavailable { after: RETRY_AFTER });
-        // Who waits for a note gives up by himself; a creation must be answered in time (R6).
-        let is_late = |wish: &Wish| matches!(wish, Wish::Create(request) if request.arrived < before);
-        let (late, rest): (Vec<_>, Vec<_>) = self.backlog.drain(..).partition(is_late);
-        self.backlog = rest.into();
-        for wish in late {
-            if let Wish::Create(request) = wish {
-                request.reply.settle(Err(Rejected::Unavailable { after: RETRY_AFTER }));
+        // Who waits for a note gives up by himself; a wish must be answered in time (R6).
+        for wish in std::mem::take(&mut self.backlog) {
+            match wish {
+                Wish::Create(request) | Wish::Set(request) | Wish::ReadNotices(request) if request.arrived < before => {
+                    request.reply.settle(Err(Rejected::Unavailable { after: RETRY_AFTER }));
+                }
+                wish => self.backlog.push_back(wish),
             }
         }
         let idle = self.is_settled() && now.since(self.used_at) >= self.node.world().limits.time(Limit::IdleSleep);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ractor::{ActorRef, Message};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::command::Command;
 use crate::content::ClientKey;
 use crate::entry::{Entry, Head, Row};
 use crate::id::{LogId, Segment, Seq, SessionId, UserId};
@@ -28,6 +29,8 @@ pub(crate) struct Waiter {
     pub replies: Vec<Reply>,
     /// Its place in the mailbox's budget, given back when the draft is settled.
     pub permit: Option<OwnedSemaphorePermit>,
+    /// The command that asked for it; `None` for a post, which says the same as its act, and where nobody asked.
+    pub command: Option<Box<Command>>,
 }
 
 /// A draft of a conversation or a home.

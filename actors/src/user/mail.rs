@@ -14,7 +14,16 @@ pub(crate) enum Mail {
     /// A connection has authenticated.
     Attach(Arc<Session>, oneshot::Sender<Result<(), Rejected>>),
     /// A connection has gone; it is out of the directory already.
-    Detach,
+    Detach {
+        /// Whether its login has ended, so that the user is not merely away.
+        logged_out: bool,
+    },
+    /// A login has begun: the user counts as here for a while.
+    LoggedIn,
+    /// A login has ended, perhaps without a session.
+    LoggedOut,
+    /// Watchers were told, or the time was stored; or it was lost.
+    Told,
     /// A command of one of the user's sessions.
     Command(Arc<Session>, Box<Command>, Reply),
     /// The grace after the last session is over.

@@ -1,9 +1,8 @@
 //! The rules of a connected user: rates and presence. Pure.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
-use crate::bucket::TokenBucket;
+use crate::bucket::{Hourly, TokenBucket};
 use crate::id::ConversationId;
 use crate::limits::{Limit, Limits};
 use crate::rejected::Rejected;
@@ -11,15 +10,14 @@ use crate::time::Timestamp;
 
 /// Of how many conversations the last typing signal is remembered.
 const TYPING_REMEMBERED: usize = 16;
-/// The span over which created groups are counted.
-const HOUR: Duration = Duration::from_hours(1);
 
 /// A user with a live session, or one that has just lost the last.
 #[derive(Debug)]
 pub struct OnlineUser {
     posts: TokenBucket,
-    groups_since: Timestamp,
-    groups: u64,
+    groups: Hourly,
+    requests: Hourly,
+    invites: Hourly,
     typing: VecDeque<(ConversationId, Timestamp)>,
     online: bool,
     /// Counts the times that the last session went, so that an old timer means nothing.
@@ -31,8 +29,9 @@ impl OnlineUser {
     pub fn new(online: bool, limits: &Limits) -> Self {
         Self {
             posts: TokenBucket::new(limits.get(Limit::PostsRateUser), limits.get(Limit::PostsBurstUser)),
-            groups_since: Timestamp::default(),
-            groups: 0,
+            groups: Hourly::default(),
+            requests: Hourly::default(),
+            invites: Hourly::default(),
             typing: VecDeque::new(),
             online,
             absences: 0,
@@ -51,6 +50,17 @@ impl OnlineUser {
         self.absences
     }
 
+    /// The user has logged out and no session is there. True if he was online until now.
+    pub fn go(&mut self) -> bool {
+        self.absences = self.absences.wrapping_add(1);
+        std::mem::replace(&mut self.online, false)
+    }
+
+    /// Whether the user is here, or was a moment ago.
+    pub fn is_here(&self) -> bool {
+        self.online
+    }
+
     /// The grace that began with this absence is over. True if the user is offline now.
     pub fn grace_over(&mut self, absence: u32) -> bool {
         absence == self.absences && std::mem::replace(&mut self.online, false)
@@ -63,16 +73,20 @@ impl OnlineUser {
 
     /// Takes the user's share for one group.
     pub fn admit_group(&mut self, now: Timestamp, limits: &Limits) -> Result<(), Rejected> {
-        let since = now.since(self.groups_since);
-        if since >= HOUR {
-            self.groups_since = now;
-            self.groups = 0;
-        }
-        if self.groups >= limits.get(Limit::GroupsPerHour) {
-            return Err(Rejected::TooFast { bucket: "groups", after: HOUR.saturating_sub(since) });
-        }
-        self.groups += 1;
-        Ok(())
+        let taken = self.groups.take(limits.get(Limit::GroupsPerHour), now);
+        taken.map_err(|after| Rejected::TooFast { bucket: "groups", after })
+    }
+
+    /// Takes the user's share for one request for friendship.
+    pub fn admit_request(&mut self, now: Timestamp, limits: &Limits) -> Result<(), Rejected> {
+        let taken = self.requests.take(limits.get(Limit::RequestsPerHour), now);
+        taken.map_err(|after| Rejected::TooFast { bucket: "requests", after })
+    }
+
+    /// Takes the user's share for inviting so many users.
+    pub fn admit_invites(&mut self, count: usize, now: Timestamp, limits: &Limits) -> Result<(), Rejected> {
+        let taken = self.invites.take_many(count as u64, limits.get(Limit::InvitesPerHour), now);
+        taken.map_err(|after| Rejected::TooFast { bucket: "invites", after })
     }
 
     /// Whether a typing signal is due again in this conversation.
@@ -109,6 +123,28 @@ mod tests {
         let absence = user.leave();
         assert!(user.grace_over(absence));
         assert!(user.arrive());
+    }
+
+    #[test]
+    fn who_logs_out_has_no_grace() {
+        let mut user = OnlineUser::new(true, &Limits::default());
+        let absence = user.leave();
+        assert!(user.go());
+        assert!(!user.grace_over(absence), "it was told already");
+        assert!(!user.go());
+    }
+
+    #[test]
+    fn requests_and_invitations_have_shares_of_their_own() {
+        let limits = Limits::default();
+        let mut user = OnlineUser::new(true, &limits);
+        let most = limits.get(Limit::RequestsPerHour);
+        assert!((0..most).all(|_| user.admit_request(seconds(4_000), &limits).is_ok()));
+        assert!(matches!(user.admit_request(seconds(4_000), &limits), Err(Rejected::TooFast { bucket: "requests", .. })));
+        let most = limits.count(Limit::InvitesPerHour);
+        assert_eq!(user.admit_invites(most, seconds(4_000), &limits), Ok(()));
+        assert!(matches!(user.admit_invites(1, seconds(4_000), &limits), Err(Rejected::TooFast { bucket: "invites", .. })));
+        assert_eq!(user.admit_group(seconds(4_000), &limits), Ok(()));
     }
 
     #[test]

@@ -172,6 +172,9 @@ impl AccountStore for Mortal {
     fn put_login(&self, login: Login, version: u64) -> Answer<'_, (), PutError> {
         self.write(self.inner.put_login(login, version))
     }
+    fn erasing(&self, limit: usize) -> Answer<'_, Vec<UserId>> {
+        self.read(self.inner.erasing(limit))
+    }
     fn logins(&self, user: UserId, now: Timestamp, limit: usize) -> Answer<'_, Vec<Versioned<Login>>> {
         self.read(self.inner.logins(user, now, limit))
     }

@@ -10,7 +10,7 @@ use actors::view::{About, View};
 
 use crate::world::{Device, Stage, direct, key, post, user};
 
-fn create(client_key: &str, members: &[u64]) -> Command {
+pub(crate) fn create(client_key: &str, members: &[u64]) -> Command {
     Command::CreateGroup {
         client_key: key(client_key),
         name: GroupName::new("friends").expect("valid"),
@@ -19,19 +19,19 @@ fn create(client_key: &str, members: &[u64]) -> Command {
     }
 }
 
-async fn created(owner: &mut Device, members: &[u64]) -> ConversationId {
+pub(crate) async fn created(owner: &mut Device, members: &[u64]) -> ConversationId {
     match owner.ask(create("create", members)).await {
         Ok(View::Appended(appended)) => appended.conversation,
         other => unreachable!("{other:?}"),
     }
 }
 
-fn add(conversation: ConversationId, client_key: &str, members: &[u64]) -> Command {
+pub(crate) fn add(conversation: ConversationId, client_key: &str, members: &[u64]) -> Command {
     let members = members.iter().map(|number| user(*number)).collect();
     Command::AddMembers { conversation, client_key: key(client_key), members }
 }
 
-fn remove(conversation: ConversationId, client_key: &str, member: u64) -> Command {
+pub(crate) fn remove(conversation: ConversationId, client_key: &str, member: u64) -> Command {
     Command::RemoveMember { conversation, client_key: key(client_key), member: user(member) }
 }
 

@@ -4,25 +4,26 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use actors::account::{Account, DisplayName, Email, Username};
-use actors::command::{Command, Query};
+use actors::account::{Account, Device as ActorDevice, DisplayName, Email, Login, PasswordHash, RefreshHash, Username};
+use actors::accounts::LogInBy;
+use actors::command::{Command, Manage, Query, Span};
 use actors::content::{ClientKey, Content};
 use actors::credential::Identity;
 use actors::event::Event;
-use actors::id::{ConversationId, LoginId, Pair, UserId};
+use actors::id::{ConversationId, Door, LoginId, Pair, Seq, UserId};
 use actors::limits::Limits;
 use actors::node::{Node, World};
-use actors::outbound::Outbound;
+use actors::outbound::{CloseReason, Outbound};
 use actors::rejected::Rejected;
 use actors::relay::LocalRelay;
 use actors::session::{Reply, Session};
 use actors::store::{AccountStore, Store};
 use actors::telemetry::Silent;
 use actors::testkit::clock::{ManualClock, SeededRandom};
-use actors::testkit::credentials::NoCredentials;
+use actors::testkit::credentials::PlainCredentials;
 use actors::testkit::memory::MemoryStore;
 use actors::time::Timestamp;
-use actors::view::{Appended, View};
+use actors::view::{Appended, ConversationView, HistoryView, Tokens, View};
 
 /// A node, its store and its clock.
 pub(crate) struct Stage {
@@ -58,6 +59,26 @@ impl Stage {
     pub(crate) async fn connect(&self, number: u64) -> Device {
         Device::connect(&self.node, number).await
     }
+
+    /// A wish of this login about its account.
+    pub(crate) async fn manage(&self, identity: Identity, wish: Manage) -> Result<View, Rejected> {
+        let (reply, answer) = Reply::waiting();
+        self.node.manage(identity, wish, reply);
+        answer.await.expect("every reply is given")
+    }
+
+    /// Logs in the user with this number, by a device that says this.
+    pub(crate) async fn log_in(&self, number: u64, device: &str) -> (Tokens, Identity) {
+        let (by, device) = (LogInBy::Username(format!("user{number}")), ActorDevice::new(device, Door(3)));
+        let tokens = self.node.accounts().log_in(by, "correct horse", &device).await.expect("the password is right");
+        let identity = self.node.accounts().identify(&tokens.access.0).await.expect("a fresh token");
+        (tokens, identity)
+    }
+
+    /// A session of this login.
+    pub(crate) async fn connect_as(&self, identity: Identity) -> Device {
+        Device::of(&self.node, identity).await
+    }
 }
 
 /// A node over a store.
@@ -71,7 +92,7 @@ pub(crate) async fn start_seeded(store: Arc<dyn Store>, clock: Arc<ManualClock>,
         clock,
         random: Arc::new(SeededRandom::new(seed)),
         store,
-        credentials: Arc::new(NoCredentials),
+        credentials: Arc::new(PlainCredentials::default()),
         relay: Arc::new(LocalRelay),
         telemetry: Arc::new(Silent),
         limits: Arc::new(limits),
@@ -83,7 +104,8 @@ pub(crate) async fn start_seeded(store: Arc<dyn Store>, clock: Arc<ManualClock>,
 pub(crate) fn account(number: u64) -> Account {
     let username = Username::new(&format!("user{number}")).expect("valid");
     let email = Email::new(&format!("user{number}@example.org")).expect("valid");
-    Account::new(user(number), username, email, DisplayName::default(), None, Timestamp(0))
+    let password = Some(PasswordHash("plain:correct horse".into()));
+    Account::new(user(number), username, email, DisplayName::default(), password, Timestamp(0))
 }
 
 pub(crate) fn user(number: u64) -> UserId {
@@ -103,6 +125,14 @@ pub(crate) fn post(conversation: ConversationId, client_key: &str, text: &str) -
     Command::Post { conversation, client_key: key(client_key), content, media: vec![] }
 }
 
+pub(crate) fn seq(value: u64) -> Seq {
+    Seq::new(value).expect("valid")
+}
+
+pub(crate) fn text(text: &str) -> Content {
+    Content { text: text.into(), ..Content::default() }
+}
+
 /// One connection of one user.
 pub(crate) struct Device {
     node: Node,
@@ -116,6 +146,11 @@ impl Device {
     /// A session of the user with this number.
     pub(crate) async fn connect(node: &Node, number: u64) -> Self {
         let identity = Identity { user: user(number), login: LoginId(u128::from(number)), expires_at: Timestamp(i64::MAX) };
+        Self::of(node, identity).await
+    }
+
+    /// A session of a login.
+    pub(crate) async fn of(node: &Node, identity: Identity) -> Self {
         let session = node.connect(node.name_session(), identity).await.expect("there is room");
         Self { node: node.clone(), session, requests: 0, replies: Vec::new(), events: Vec::new() }
     }
@@ -202,6 +237,18 @@ impl Device {
         self.sort(taken.items);
     }
 
+    /// Why the node has closed the session, if it has.
+    pub(crate) fn closed(&mut self) -> Option<CloseReason> {
+        match self.session.queue.poll_take(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(taken) => {
+                let close = taken.close;
+                self.sort(taken.items);
+                close
+            }
+            Poll::Pending => None,
+        }
+    }
+
     /// Takes what is on its way already.
     pub(crate) fn take_ready(&mut self) {
         if let Poll::Ready(taken) = self.session.queue.poll_take(&mut Context::from_waker(Waker::noop())) {
@@ -215,6 +262,60 @@ impl Device {
                 Outbound::Announcement(announcement) => self.events.push(announcement.event().clone()),
                 Outbound::Reply { request, answer, .. } => self.replies.extend(request.map(|request| (request, answer))),
             }
+        }
+    }
+
+    /// Asks for something that stores an entry, and expects an ack.
+    pub(crate) async fn done(&mut self, command: Command) -> Appended {
+        match self.ask(command.clone()).await {
+            Ok(View::Appended(appended)) => appended,
+            other => unreachable!("{command:?} was answered {other:?}"),
+        }
+    }
+
+    /// Carries out a wish about the own account, by a login of its own.
+    pub(crate) async fn manage(&mut self, wish: Manage) -> Result<View, Rejected> {
+        let Identity { user, login, .. } = self.session.identity;
+        let (now, refresh) = (Timestamp(0), RefreshHash([0; 32]));
+        let login = Login {
+            id: login,
+            user,
+            refresh,
+            replaced: None,
+            created_at: now,
+            expires_at: Timestamp(i64::MAX),
+            ended_at: None,
+            used_at: now,
+            device: "".into(),
+            door: Door::default(),
+        };
+        drop(self.node.world().store.put_login(login, 0).await); // it may be there already
+        self.requests += 1;
+        let permit = self.session.admit(1).expect("there is room");
+        let reply = Reply::to_session(&self.session, Some(self.requests), permit);
+        self.node.manage(self.session.identity, wish, reply);
+        self.answer(self.requests).await
+    }
+
+    /// Everything that has come by a while from now.
+    pub(crate) async fn heard(&mut self) -> Vec<Event> {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        self.take_ready();
+        std::mem::take(&mut self.events)
+    }
+
+    pub(crate) async fn history(&mut self, conversation: ConversationId) -> HistoryView {
+        let query = Query::History { conversation, span: Span::After(Seq::ZERO), limit: Some(200) };
+        match self.query(query).await {
+            Ok(View::History(view)) => view,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn conversation(&mut self, conversation: ConversationId) -> ConversationView {
+        match self.query(Query::Conversation { conversation }).await {
+            Ok(View::Conversation(view)) => *view,
+            other => unreachable!("{other:?}"),
         }
     }
 

@@ -229,6 +229,9 @@ impl AccountStore for LyingStore {
     fn put_login(&self, login: Login, version: u64) -> Answer<'_, (), PutError> {
         self.inner.put_login(login, version)
     }
+    fn erasing(&self, limit: usize) -> Answer<'_, Vec<UserId>> {
+        self.inner.erasing(limit)
+    }
     fn logins(&self, user: UserId, now: Timestamp, limit: usize) -> Answer<'_, Vec<Versioned<Login>>> {
         self.inner.logins(user, now, limit)
     }

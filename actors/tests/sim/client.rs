@@ -475,7 +475,7 @@ impl Client {
         let Some(conversation) = conversation else { return };
         let client_key = self.key();
         let content = Content { text: format!("{} says {}", self.number, self.wishes.len()).into(), ..Content::default() };
-        self.wish(Command::Post { conversation, client_key, content });
+        self.wish(Command::Post { conversation, client_key, content, media: vec![] });
     }
 
     /// The same again, though it was answered: the first answer must come back.
@@ -497,7 +497,7 @@ impl Client {
             && self.has_room()
         {
             let content = Content { text: "something else".into(), ..Content::default() };
-            let command = Command::Post { conversation, client_key, content };
+            let command = Command::Post { conversation, client_key, content, media: vec![] };
             self.ask(asked(&command), Open::Other, Ok(command));
         }
     }
@@ -604,7 +604,7 @@ fn key_of(command: &Command) -> Option<&ClientKey> {
 /// What a command asks to be stored.
 fn asked(command: &Command) -> Asked {
     match command {
-        Command::Post { conversation, client_key, content } => {
+        Command::Post { conversation, client_key, content, media: _ } => {
             Asked::Store(*conversation, client_key.clone(), Act::Message(content.clone()))
         }
         Command::AddMembers { conversation, client_key, members } => {

@@ -327,6 +327,11 @@ impl AccountStore for FaultyStore {
         Box::pin(self.call(("put_login", true), PutError::Store(unknown()), work))
     }
 
+    fn erasing(&self, limit: usize) -> Answer<'_, Vec<UserId>> {
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.erasing(limit).await }) };
+        Box::pin(self.call(("erasing", false), unavailable(), work))
+    }
+
     fn logins(&self, user: UserId, now: Timestamp, limit: usize) -> Answer<'_, Vec<Versioned<Login>>> {
         let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.logins(user, now, limit).await }) };
         Box::pin(self.call(("logins", false), unavailable(), work))

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use actors::account::Device;
+use actors::accounts::SignUp;
 use actors::limits::{Limit, Limits};
 use actors::node::{Node, World};
 use actors::relay::LocalRelay;
@@ -50,6 +52,8 @@ pub(super) async fn doors_of(start: Start, limit: &[(Limit, u64)]) -> Arc<Doors>
 
 /// An account's number and access token.
 pub(super) async fn account(doors: &Doors, name: &str) -> (u64, String) {
-    let tokens = doors.node.accounts().sign_up(name, &format!("{name}@example.org"), "correct horse", name).await.expect("signed up");
+    let email = format!("{name}@example.org");
+    let sign_up = SignUp { username: name, email: &email, password: "correct horse", name, ..SignUp::default() };
+    let tokens = doors.node.accounts().sign_up(sign_up, &Device::default()).await.expect("signed up");
     (tokens.user.id.get(), tokens.access.0)
 }

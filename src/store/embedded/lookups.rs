@@ -10,7 +10,7 @@ use actors::store::{AccountKey, StoreError, Versioned};
 use actors::time::Timestamp;
 
 use super::keys::{self, Key};
-use super::people::is_open;
+use super::people::{ERASING, is_open};
 use super::reads::{row, row_at, scan};
 use super::store::Shared;
 
@@ -69,6 +69,18 @@ pub(super) fn search(shared: &Shared, text: &str, limit: usize) -> Result<Vec<Us
             }
             rows -= 1;
             rows > 0 && found.len() < limit
+        })?;
+    }
+    Ok(found)
+}
+
+/// Deleted accounts of which something is still to be erased, by number.
+pub(super) fn erasing(shared: &Shared, limit: usize) -> Result<Vec<UserId>, StoreError> {
+    let (prefix, mut found) = (keys::handles_prefix(ERASING), Vec::new());
+    if limit > 0 {
+        scan(shared, &prefix, &prefix, |_, user: UserId| {
+            found.push(user);
+            found.len() < limit
         })?;
     }
     Ok(found)

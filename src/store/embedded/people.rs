@@ -13,10 +13,14 @@ use actors::store::{PutError, StoreError, Versioned};
 use super::group::Group;
 use super::keys::{Key, Space};
 
-/// The rows by which an account is found by whoever looks for a name.
+/// In place of a username, what deleted accounts of which something is still to be erased are found by. No username, and
+/// no text that is searched for, has a blank in front.
+pub(super) const ERASING: &str = " erasing";
+
+/// The rows by which an account is found by whoever looks for a name, or for what is to be erased.
 pub(super) fn found_by(account: &Account) -> BTreeSet<Vec<u8>> {
     let words = search::words(account);
-    let handle = search::handle(account);
+    let handle = search::handle(account).or_else(|| account.erasing.then(|| ERASING.to_owned()));
     let handle = handle.iter().map(|username| Key::Handle(username, account.id).bytes());
     words.iter().map(|word| Key::Word(word, account.id).bytes()).chain(handle).collect()
 }

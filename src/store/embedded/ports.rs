@@ -129,6 +129,10 @@ impl AccountStore for EmbeddedStore {
         Box::pin(async move { self.ask(|answer| Request::PutAccount(Box::new(account), version, answer)).await? })
     }
 
+    fn erasing(&self, limit: usize) -> Answer<'_, Vec<UserId>> {
+        Box::pin(self.read(usize::MAX, move |shared| lookups::erasing(shared, limit)))
+    }
+
     fn login(&self, id: LoginId) -> Answer<'_, Option<Versioned<Login>>> {
         Box::pin(async move { lookups::login(&self.shared, id) })
     }

@@ -15,6 +15,7 @@ pub const SENTENCES: &[Sentence] = &[
     ("a changed name frees the old one", |store| Box::pin(a_changed_name_frees_the_old_one(store))),
     ("of racing accounts with one name one is written", |store| Box::pin(of_racing_accounts_one_is_written(store))),
     ("accounts come in the order asked for", |store| Box::pin(accounts_come_in_the_order_asked_for(store))),
+    ("what is still to be erased is found", |store| Box::pin(what_is_still_to_be_erased_is_found(store))),
     ("a login is kept and changed by version", |store| Box::pin(a_login_is_kept_and_changed_by_version(store))),
 ];
 
@@ -28,6 +29,21 @@ fn email(text: &str) -> AccountKey {
 
 async fn read(store: &dyn Store, key: AccountKey) -> Option<Versioned<Account>> {
     store.account(key).await.expect("readable")
+}
+
+/// Deleted accounts come by number until nothing of them is left to erase; their names are free.
+pub async fn what_is_still_to_be_erased_is_found(store: &dyn Store) {
+    for number in [3, 1, 2] {
+        let account = account(number, &format!("u{number}"), &format!("u{number}@example.org"));
+        store.put_account(account.clone(), 0).await.expect("written");
+        store.put_account(account.deleted(Timestamp(9)), 1).await.expect("written");
+    }
+    assert_eq!(store.erasing(2).await, Ok(vec![user(1), user(2)]));
+    let stands = read(store, AccountKey::Id(user(1))).await.expect("a row is left");
+    store.put_account(Account { erasing: false, ..stands.row }, stands.version).await.expect("written");
+    assert_eq!(store.erasing(9).await, Ok(vec![user(2), user(3)]));
+    assert_eq!(read(store, username("u1")).await, None);
+    assert_eq!(store.put_account(account(4, "u1", "u1@example.org"), 0).await, Ok(()));
 }
 
 /// Usernames exactly, addresses without regard to case.

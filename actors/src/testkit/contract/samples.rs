@@ -247,6 +247,7 @@ pub fn account(number: u64, username: &str, email: &str) -> Account {
         password: Some(PasswordHash("$argon2id$v=19$m=1$a$b".into())),
         standing: Standing::Active,
         staff: true,
+        erasing: false,
         created_at: Timestamp(1_767_225_600_000_001),
         updated_at: Timestamp(1_767_225_600_000_002),
     }

@@ -93,6 +93,12 @@ impl AccountStore for MemoryStore {
         Box::pin(async move { self.write(Call::Put, unknown, |rows| rows.put_account(account, version)) })
     }
 
+    fn erasing(&self, limit: usize) -> Answer<'_, Vec<UserId>> {
+        let erasing =
+            move |rows: &Rows| rows.accounts.values().map(|row| &row.row).filter(|row| row.erasing).map(|row| row.id).take(limit).collect();
+        Box::pin(async move { self.read(Call::Read, erasing) })
+    }
+
     fn login(&self, id: LoginId) -> Answer<'_, Option<Versioned<Login>>> {
         Box::pin(async move { self.read(Call::Read, |rows| rows.logins.get(&id).cloned()) })
     }

@@ -50,6 +50,8 @@ struct AccountRecord<'a> {
     closed: Option<u8>,
     #[serde(rename = "g", default, skip_serializing_if = "std::ops::Not::not")]
     staff: bool,
+    #[serde(rename = "z", default, skip_serializing_if = "std::ops::Not::not")]
+    erasing: bool,
     /// Nothing where it never changed.
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     updated_at: Option<i64>,
@@ -91,6 +93,7 @@ impl Stored for Versioned<Account> {
                 Standing::Deleted => Some(3),
             },
             staff: account.staff,
+            erasing: account.erasing,
             updated_at: (account.updated_at != account.created_at).then_some(account.updated_at.0),
         };
         seal_fields(key, VERSION, &record)
@@ -117,6 +120,7 @@ impl Stored for Versioned<Account> {
                 (true, Some(_)) | (false, Some(0 | 4..)) => return Err(Damage::Value("standing")),
             },
             staff: record.staff,
+            erasing: record.erasing,
             created_at: Timestamp(record.created_at),
             updated_at: Timestamp(record.updated_at.unwrap_or(record.created_at)),
         };
