@@ -193,8 +193,8 @@ async fn logins_are_listed_and_ended() {
     assert_eq!(clients[0].refused("login.end", json!({"login": last})).await.name, "no_such_login");
 
     clients[0].ask("login.end_others", json!({})).await;
-    for other in 1..=2 {
-        ends_soon(&mut clients[other]).await;
+    for other in &mut clients[1..=2] {
+        ends_soon(other).await;
     }
     assert_eq!(clients[0].ask("login.list", json!({})).await["logins"].as_array().unwrap().len(), 1);
     let id = clients[0].send("login.end_all", json!({})).await;

@@ -7,11 +7,11 @@ use actors::command::{Command, Manage, ProfileChange, Query};
 use actors::content::{AboutText, GroupName};
 use actors::entry::{Act, GroupChange, Notice, Role};
 use actors::event::Event;
+use actors::id::Door;
 use actors::id::{ConversationId, GroupId};
 use actors::limits::{Limit, Limits};
 use actors::rejected::Rejected;
 use actors::relation::Step;
-use actors::id::Door;
 use actors::view::{About, View};
 
 use crate::groups::{add, created, remove};

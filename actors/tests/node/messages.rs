@@ -57,7 +57,9 @@ async fn an_edit_changes_what_a_message_says_and_nothing_else() {
     let ack = ann.done(edit("e1", 2, "second")).await;
     assert_eq!((ack.seq.get(), ack.pos.0), (3, 2), "an edit is no message");
     let edited = ben.event(|event| match event {
-        Event::Entry { entry, .. } => matches!(&entry.act, Act::Edited { target, content } if *target == seq(2) && &*content.text == "second").then_some(()),
+        Event::Entry { entry, .. } => {
+            matches!(&entry.act, Act::Edited { target, content } if *target == seq(2) && &*content.text == "second").then_some(())
+        }
         _ => None,
     });
     edited.await;
@@ -263,7 +265,8 @@ async fn files_travel_with_a_message_and_are_known_by_their_names() {
     ann.done(carry("k1", &[1, 2])).await;
     let Act::Message(content) = &ben.history(PAIR()).await.entries[0].entry.act.clone() else { unreachable!("no message") };
     assert_eq!(content.attachments, [file(1), file(2)]);
-    let named = Command::Post { conversation: PAIR(), client_key: key("k1"), content: Content::default(), media: vec![MediaId(1), MediaId(2)] };
+    let named =
+        Command::Post { conversation: PAIR(), client_key: key("k1"), content: Content::default(), media: vec![MediaId(1), MediaId(2)] };
     assert!(ann.done(named).await.duplicate, "the names alone tell that it is the same");
     assert!(matches!(ann.ask(carry("k1", &[1])).await, Err(Rejected::KeyReused { .. })));
     let unknown = Command::Post { conversation: PAIR(), client_key: key("k2"), content: Content::default(), media: vec![MediaId(9)] };
