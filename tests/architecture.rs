@@ -92,6 +92,7 @@ const PARTS: &[Part] = &[
 const WORDS: &[&str] = &[
     "account",
     "archive",
+    "bits",
     "command",
     "content",
     "credential",
@@ -103,6 +104,8 @@ const WORDS: &[&str] = &[
     "media",
     "outbound",
     "rejected",
+    "relation",
+    "search",
     "session",
     "store",
     "telemetry",
