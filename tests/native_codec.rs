@@ -312,7 +312,7 @@ fn asked_of_people() -> BoxedStrategy<Query> {
     prop_oneof![
         user().prop_map(|user| Query::User { user }),
         "\\PC{0,20}".prop_map(|username| Query::FindUser { username }),
-        ("\\PC{1,20}", limit()).prop_map(|(prefix, limit)| Query::SearchUsers { prefix, limit }),
+        ("\\PC{2,20}", limit()).prop_map(|(prefix, limit)| Query::SearchUsers { prefix, limit }),
         users().prop_map(|users| Query::Presence { users }),
         user().prop_map(|peer| Query::Bond { peer }),
         (filter, option::of("[a-z0-9]{1,40}"), limit()).prop_map(|(filter, cursor, limit)| Query::Bonds { filter, cursor, limit }),
@@ -1072,7 +1072,7 @@ fn every_text_is_taken_at_its_limit_and_refused_beyond_it() {
     let old = [("old", native::tree::text("x"))];
     let long = |count: usize| "é".repeat(count);
     for (op, field, more, good, bad) in [
-        ("user.search", "prefix", &[][..], vec![long(1), long(150)], vec![String::new(), long(151)]),
+        ("user.search", "prefix", &[][..], vec![long(2), long(64)], vec![String::new(), long(1), long(65)]),
         ("account.update", "username", &[], vec![long(1), long(150)], vec![String::new(), long(151), "a b".to_owned()]),
         ("account.update", "name", &[], vec![String::new(), long(150)], vec![long(151), "a\u{7}".to_owned()]),
         ("account.update", "first_name", &[], vec![String::new(), long(150)], vec![long(151)]),

@@ -170,6 +170,10 @@ pub fn now() -> Result<Timestamp> {
     Ok(Timestamp(i64::try_from(since.as_micros())?))
 }
 
+fn group_row(name: &GroupName, members: u64, now: Timestamp) -> GroupRow {
+    GroupRow { name: name.clone(), members, created_at: now, about: AboutText::default(), picture: None, open: false, updated_at: now }
+}
+
 #[cfg(test)]
 mod tests {
     use actors::id::Seq;
@@ -201,8 +205,4 @@ mod tests {
         let account = store.account(AccountKey::Id(seeded.users[499])).await.expect("readable").expect("there").row;
         assert!(account.is_active() && account.password.is_none());
     }
-}
-
-fn group_row(name: &GroupName, members: u64, now: Timestamp) -> GroupRow {
-    GroupRow { name: name.clone(), members, created_at: now, about: AboutText::default(), picture: None, open: false, updated_at: now }
 }

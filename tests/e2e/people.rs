@@ -112,7 +112,8 @@ async fn users_are_found_by_the_start_of_a_name() {
         }
     }
     let mut a = server.connect(&ada, Encoding::Json).await;
-    for (prefix, taken) in [("x".repeat(150), true), ("x".repeat(151), false), (String::new(), false)] {
+    let long = |count: usize| "x".repeat(count);
+    for (prefix, taken) in [(long(2), true), (long(64), true), (long(65), false), (long(1), false), (String::new(), false)] {
         match a.try_ask("user.search", json!({"prefix": prefix})).await {
             Ok(_) => assert!(taken),
             Err(refusal) => assert!(!taken && refusal.field.as_deref() == Some("prefix"), "{refusal:?}"),
@@ -192,8 +193,8 @@ async fn logins_are_listed_and_ended() {
     assert_eq!(clients[0].refused("login.end", json!({"login": last})).await.name, "no_such_login");
 
     clients[0].ask("login.end_others", json!({})).await;
-    for other in 1..=2 {
-        ends_soon(&mut clients[other]).await;
+    for other in &mut clients[1..=2] {
+        ends_soon(other).await;
     }
     assert_eq!(clients[0].ask("login.list", json!({})).await["logins"].as_array().unwrap().len(), 1);
     let id = clients[0].send("login.end_all", json!({})).await;

@@ -71,8 +71,9 @@ fn mentions(content: &Content) -> Option<Tree> {
     (!content.mentions.is_empty()).then(|| users(&content.mentions))
 }
 
-fn picture(picture: &Option<Option<MediaId>>) -> Option<Tree> {
-    picture.map(|picture| picture.map_or_else(|| text(""), text))
+/// The empty text takes a picture away.
+fn picture(file: Option<MediaId>) -> Tree {
+    file.map_or_else(|| text(""), text)
 }
 
 fn change(command: &Command) -> Tree {
@@ -91,7 +92,7 @@ fn change(command: &Command) -> Tree {
             let more = [
                 ("name", name.as_ref().map(|name| text(name.as_str()))),
                 ("about", about.as_ref().map(|about| text(about.as_str()))),
-                ("picture", picture(file)),
+                ("picture", file.map(picture)),
                 ("open", open.map(Tree::Bool)),
             ];
             stored(conversation, client_key, more)
@@ -188,7 +189,7 @@ fn profile(change: &ProfileChange) -> Tree {
         ("first_name", plain(first_name)),
         ("last_name", plain(last_name)),
         ("about", about.as_ref().map(|about| text(about.as_str()))),
-        ("picture", picture(file)),
+        ("picture", file.map(picture)),
         ("privacy", privacy.map(shows)),
     ])
 }

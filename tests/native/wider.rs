@@ -268,8 +268,7 @@ fn set_up() -> [ConversationView; 2] {
     [ConversationView { preferences, about: direct_about, ..direct_view }, ConversationView { about: group_about, ..group_view }]
 }
 
-fn replies() -> Vec<Case> {
-    let [direct_view, group_view] = set_up();
+fn said_of_people() -> Vec<(&'static str, u32, View)> {
     let login = |id, current, device: &str| LoginView {
         id,
         current,
@@ -281,23 +280,7 @@ fn replies() -> Vec<Case> {
     };
     let bond = |peer, bond, change| View::Bond(Box::new(BondView { peer: Some(peer), bond }), change);
     let own_block = Bond { low_blocks: Some(at(60)), ..Bond::new(pair()) };
-    let notice = |at_seq, notice, from| NoticeView {
-        seq: seq(at_seq),
-        id: MessageId::new(9_000 + at_seq).expect("valid"),
-        at: at(70),
-        notice,
-        from,
-    };
-    let invitation = Notice::GroupInvitation { from: user(11), group: GroupId::new(12).expect("valid"), expires_at: at(604_800) };
-    let notices = NoticesView {
-        page: vec![notice(8, invitation, None), notice(6, Notice::FriendRequest { from: user(9) }, Some(ben()))],
-        read: seq(6),
-        total: 2,
-        unread: 1,
-        more: false,
-        conversations: vec![(direct(), 3)],
-    };
-    let views = vec![
+    vec![
         ("the own account", 30, View::Account(Box::new(ann_of_her_own()))),
         ("logins", 37, View::Logins(vec![login(LOGIN, true, "demo 1.0"), login(LoginId(7), false, "")])),
         ("a user with everything", 4, View::User(whole_ben())),
@@ -328,6 +311,28 @@ fn replies() -> Vec<Case> {
                 PresenceView { user: user(11), online: false, last_seen: Some(at(15)) },
             ]),
         ),
+    ]
+}
+
+fn said_of_messages() -> Vec<(&'static str, u32, View)> {
+    let [direct_view, group_view] = set_up();
+    let notice = |at_seq, notice, from| NoticeView {
+        seq: seq(at_seq),
+        id: MessageId::new(9_000 + at_seq).expect("valid"),
+        at: at(70),
+        notice,
+        from,
+    };
+    let invitation = Notice::GroupInvitation { from: user(11), group: GroupId::new(12).expect("valid"), expires_at: at(604_800) };
+    let notices = NoticesView {
+        page: vec![notice(8, invitation, None), notice(6, Notice::FriendRequest { from: user(9) }, Some(ben()))],
+        read: seq(6),
+        total: 2,
+        unread: 1,
+        more: false,
+        conversations: vec![(direct(), 3)],
+    };
+    vec![
         ("a conversation set up", 7, View::Conversation(Box::new(direct_view))),
         ("an open group", 6, View::Conversation(Box::new(group_view))),
         (
@@ -349,12 +354,15 @@ fn replies() -> Vec<Case> {
             },
         ),
         ("reactions", 76, View::Reactions { page: vec![(user(11), vec![wave()])], more: false }),
-    ];
+    ]
+}
+
+fn replies() -> Vec<Case> {
     let case = |(name, id, view): (&str, u32, View)| {
         let answer = Ok(view);
         says(format!("ok: {name}"), "reply", |encoding| socket::render_reply(encoding, id, &answer, ""))
     };
-    views.into_iter().map(case).collect()
+    said_of_people().into_iter().chain(said_of_messages()).map(case).collect()
 }
 
 fn pushes() -> Vec<Case> {

@@ -20,6 +20,9 @@ fn relate(d: &mut Fields<'_>, step: Step) -> Result<Op, WireError> {
     Ok(Op::Command(Command::Relate { peer: d.needed_user("user")?, step, door: Door::default() }))
 }
 
+/// How many characters the beginning of a name has; the core does not count blanks around it.
+const PREFIX_CHARS: std::ops::RangeInclusive<usize> = 2..=64;
+
 /// Reads `user.*`, `relation.*` and `presence.*`.
 pub(super) fn read(op: &str, d: &mut Fields<'_>) -> Result<Option<Op>, WireError> {
     Ok(Some(match op {
@@ -31,8 +34,8 @@ pub(super) fn read(op: &str, d: &mut Fields<'_>) -> Result<Option<Op>, WireError
         "user.search" => {
             let prefix = d.text("prefix")?;
             let prefix = d.needed("prefix", prefix)?.into_owned();
-            if !(1..=actors::account::NAME_CHARS_MAX).contains(&prefix.chars().count()) {
-                return Err(WireError::validation("prefix", "must have 1 to 150 characters"));
+            if !PREFIX_CHARS.contains(&prefix.chars().count()) {
+                return Err(WireError::validation("prefix", "must have 2 to 64 characters"));
             }
             Op::Query(Query::SearchUsers { prefix, limit: d.limit()? })
         }
