@@ -60,6 +60,18 @@ async fn every_op_is_answered_over_http_as_on_the_socket() {
     assert_eq!(removed["seq"], 3);
     assert_eq!(a.send(rest::raw("DELETE", &format!("{members}/{}?client_key=g3", bob.id))).await.json(200)["dup"], true);
 
+    let asked = a.send(rest::raw("POST", &format!("/v1/relations/{}/request", bob.id))).await.json(200);
+    assert_eq!(asked["state"], "requested", "{asked}");
+    let reaction = json!({"client_key": "r1", "reaction": "👍"});
+    b.with("PUT", &path("/messages/1/reactions"), &reaction).await.json(200);
+    let edit = json!({"client_key": "e1", "body": {"text": "hello again"}});
+    a.with("PUT", &path("/messages/1"), &edit).await.json(200);
+    let muted = a.with("PUT", &path("/preferences"), &json!({"client_key": "p1", "archived": true})).await.json(200);
+    assert_eq!(muted["archived"], true, "{muted}");
+    a.with("PATCH", &format!("/v1/conversations/{group}"), &json!({"client_key": "u1", "about": "on the river"})).await.json(200);
+    let me = a.with("PATCH", "/v1/account", &json!({"first_name": "Ada"})).await.json(200);
+    assert_eq!(me["first_name"], "Ada", "{me}");
+
     // Questions: the same words as on a socket.
     let mut socket = server.connect(&ada, Encoding::Json).await;
     let questions = [
@@ -76,13 +88,24 @@ async fn every_op_is_answered_over_http_as_on_the_socket() {
         ("msg.history", json!({"conv": conv, "after": 0, "limit": 1}), path("/messages?after=0&limit=1")),
         ("presence.get", json!({"users": [bob.id, eve.id]}), format!("/v1/presence?users={},{}", bob.id, eve.id)),
         ("sync", json!({}), "/v1/sync".to_owned()),
+        ("account.get", json!({}), "/v1/account".to_owned()),
+        ("user.search", json!({"prefix": "bo", "limit": 5}), "/v1/users/search?prefix=bo&limit=5".to_owned()),
+        ("relation.get", json!({"user": bob.id}), format!("/v1/relations/{}", bob.id)),
+        ("relation.list", json!({"filter": "outgoing"}), "/v1/relations?filter=outgoing".to_owned()),
+        ("unread.get", json!({}), "/v1/unread".to_owned()),
+        ("notice.list", json!({"limit": 5}), "/v1/notices?limit=5".to_owned()),
+        ("group.invitations", json!({"conv": group}), format!("/v1/conversations/{group}/invitations")),
+        ("msg.get", json!({"id": sent["id"]}), format!("/v1/messages/{}", sent["id"])),
+        ("msg.read_by", json!({"conv": conv, "seq": 1}), path("/messages/1/readers")),
+        ("msg.reactions", json!({"conv": conv, "seq": 1}), path("/messages/1/reactions")),
     ];
     for (op, d, path) in questions {
         let expected = socket.ask(op, d).await;
         assert_eq!(a.get(&path).await.json(200), expected, "{op} {path}");
     }
     let own = a.get("/v1/sync").await.json(200);
-    let (inc, tail) = (&a.get(&path("")).await.json(200)["inc"].clone(), 1);
+    let now = a.get(&path("")).await.json(200);
+    let (inc, tail) = (&now["inc"], now["tail"].as_u64().expect("a tail") - 1);
     let user = format!("{}.{}", own["user"]["inc"], own["user"]["seq"]);
     let d = json!({"user": [own["user"]["inc"], own["user"]["seq"]], "convs": [[conv, inc, tail], ["d1-999", 1, 1]]});
     let expected = socket.ask("sync", d.clone()).await;
