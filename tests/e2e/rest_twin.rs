@@ -74,7 +74,33 @@ async fn every_op_is_answered_over_http_as_on_the_socket() {
 
     // Questions: the same words as on a socket.
     let mut socket = server.connect(&ada, Encoding::Json).await;
-    let questions = [
+    let questions = questions(&conv, &group, [&ada, &bob, &eve], &sent["id"]);
+    for (op, d, path) in questions {
+        let expected = socket.ask(op, d).await;
+        assert_eq!(a.get(&path).await.json(200), expected, "{op} {path}");
+    }
+    let own = a.get("/v1/sync").await.json(200);
+    let now = a.get(&path("")).await.json(200);
+    let (inc, tail) = (&now["inc"], now["tail"].as_u64().expect("a tail") - 1);
+    let user = format!("{}.{}", own["user"]["inc"], own["user"]["seq"]);
+    let d = json!({"user": [own["user"]["inc"], own["user"]["seq"]], "convs": [[conv, inc, tail], ["d1-999", 1, 1]]});
+    let expected = socket.ask("sync", d.clone()).await;
+    assert_eq!(expected["convs"][0]["entries"].as_array().map(Vec::len), Some(1), "{expected}");
+    assert_eq!(a.get(&format!("/v1/sync?user={user}&convs={conv}.{inc}.{tail},d1-999.1.1")).await.json(200), expected);
+    assert_eq!(a.with("POST", "/v1/sync", &d).await.json(200), expected);
+
+    // A page of the list leads to the next by its cursor.
+    let first = a.get("/v1/conversations?limit=1").await.json(200);
+    let cursor = first["cursor"].as_str().expect("there is more");
+    let second = a.get(&format!("/v1/conversations?limit=1&cursor={cursor}")).await.json(200);
+    assert_ne!(first["convs"][0]["conv"], second["convs"][0]["conv"]);
+}
+
+/// Questions by op and `d`, and by their paths.
+fn questions(conv: &str, group: &str, [ada, bob, eve]: [&Person; 3], id: &Value) -> Vec<(&'static str, Value, String)> {
+    let path = |rest: &str| format!("/v1/conversations/{conv}{rest}");
+    let members = format!("/v1/conversations/{group}/members");
+    vec![
         ("user.get", json!({"user": bob.id}), format!("/v1/users/{}", bob.id)),
         ("user.find", json!({"username": "bob"}), "/v1/users?username=bob".to_owned()),
         ("conv.get", json!({"conv": conv}), path("")),
@@ -95,29 +121,10 @@ async fn every_op_is_answered_over_http_as_on_the_socket() {
         ("unread.get", json!({}), "/v1/unread".to_owned()),
         ("notice.list", json!({"limit": 5}), "/v1/notices?limit=5".to_owned()),
         ("group.invitations", json!({"conv": group}), format!("/v1/conversations/{group}/invitations")),
-        ("msg.get", json!({"id": sent["id"]}), format!("/v1/messages/{}", sent["id"])),
+        ("msg.get", json!({"id": id}), format!("/v1/messages/{}", id)),
         ("msg.read_by", json!({"conv": conv, "seq": 1}), path("/messages/1/readers")),
         ("msg.reactions", json!({"conv": conv, "seq": 1}), path("/messages/1/reactions")),
-    ];
-    for (op, d, path) in questions {
-        let expected = socket.ask(op, d).await;
-        assert_eq!(a.get(&path).await.json(200), expected, "{op} {path}");
-    }
-    let own = a.get("/v1/sync").await.json(200);
-    let now = a.get(&path("")).await.json(200);
-    let (inc, tail) = (&now["inc"], now["tail"].as_u64().expect("a tail") - 1);
-    let user = format!("{}.{}", own["user"]["inc"], own["user"]["seq"]);
-    let d = json!({"user": [own["user"]["inc"], own["user"]["seq"]], "convs": [[conv, inc, tail], ["d1-999", 1, 1]]});
-    let expected = socket.ask("sync", d.clone()).await;
-    assert_eq!(expected["convs"][0]["entries"].as_array().map(Vec::len), Some(1), "{expected}");
-    assert_eq!(a.get(&format!("/v1/sync?user={user}&convs={conv}.{inc}.{tail},d1-999.1.1")).await.json(200), expected);
-    assert_eq!(a.with("POST", "/v1/sync", &d).await.json(200), expected);
-
-    // A page of the list leads to the next by its cursor.
-    let first = a.get("/v1/conversations?limit=1").await.json(200);
-    let cursor = first["cursor"].as_str().expect("there is more");
-    let second = a.get(&format!("/v1/conversations?limit=1&cursor={cursor}")).await.json(200);
-    assert_ne!(first["convs"][0]["conv"], second["convs"][0]["conv"]);
+    ]
 }
 
 /// What is done over HTTP is pushed to every socket of the user and of the others.
