@@ -22,7 +22,7 @@ const PROBLEM: Answer = Answer::of::<ProblemBody<'static>>();
 
 const PASSWORD: Field = need("password", Kind::Text(8, 1_024));
 const REFRESH_TOKEN: &[Field] = &[need("refresh_token", Kind::Text(1, 8_192))];
-const SIGN_UP: &[Field] = &[need("username", Kind::Text(1, 150)), need("email", Kind::Email), PASSWORD, may("name", Kind::Text(1, 150))];
+const SIGN_UP: &[Field] = &[need("username", Kind::Text(1, 150)), need("email", Kind::Email), PASSWORD, may("name", Kind::Text(0, 150))];
 const LOG_IN: &[Field] = &[may("username", Kind::Text(1, 150)), may("email", Kind::Email), need("password", Kind::Text(0, 8_192))];
 
 /// What an answer has in its body.

@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 use crate::rest;
 use crate::server::Options;
 
+/// It would end the login with which everything else is asked. It stays in the document, so that nobody tries it as a
+/// method that the path does not take.
+const ENDS_ALL: &str = "login.end_all";
 /// Requests of each operation, at least.
 const EXAMPLES: u64 = 20;
 /// That data of the right form is accepted is not among them: rules over two fields are in no schema.
@@ -49,7 +52,7 @@ fn installed() -> PathBuf {
 }
 
 /// The document less what cannot be asked this way: the socket's handshake, the stream that does not end, and the two
-/// that would end the login with which everything else is asked. Ids are those of people and groups that are there, one
+/// of tokens in bodies. Ids are those of people and groups that are there, one
 /// in two, so that answers are good ones as well.
 fn asked(document: &Value, people: &[u64], convs: &[String]) -> Value {
     let mut document = document.clone();
@@ -93,25 +96,41 @@ async fn the_document_holds_for_whatever_is_asked() {
     fs::write(&file, document.to_string()).expect("written");
 
     let program = tokio::task::spawn_blocking(installed).await.expect("installed");
-    let judge = async |only: Option<&str>| {
+    let judge = async |only: &[&str], seed: u32| {
         let mut command = Command::new(&program);
         command
             .arg("--config-file")
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemathesis/schemathesis.toml"))
             .args(["run", "openapi.json", "--no-color", "--checks", CHECKS, "--phases", "examples,coverage,fuzzing"])
             .args(["--url", &format!("http://{}", server.clients), "--header", &format!("Authorization: Bearer {}", ada.access)])
-            .args(["--max-examples", &EXAMPLES.to_string(), "--seed", "1", "--workers", "2", "--continue-on-failure", "--no-shrink"])
-            .args(["--suppress-health-check", "all", "--warnings", "off"])
+            .args([
+                "--max-examples",
+                &EXAMPLES.to_string(),
+                "--seed",
+                &seed.to_string(),
+                "--workers",
+                "2",
+                "--continue-on-failure",
+                "--no-shrink",
+            ])
+            .args(["--suppress-health-check", "all", "--warnings", "off", "--exclude-operation-id", ENDS_ALL])
             .args(["--report", "ndjson", "--report-ndjson-path", "report.ndjson"])
-            .args(only.map(|path| ["--include-path", path]).into_iter().flatten())
+            .args(only.iter().flat_map(|path| ["--include-path", path]))
             .current_dir(folder.path());
         let verdict = tokio::task::spawn_blocking(move || run(&mut command)).await.expect("no panic");
         let said = String::from_utf8_lossy(&verdict.stdout).into_owned() + &String::from_utf8_lossy(&verdict.stderr);
         (verdict.status.success(), said.replace(&ada.access, "<token>"))
     };
-    let (good, said) = judge(None).await;
-    assert!(good, "{said}");
-    every_operation_was_asked(&document, &fs::read_to_string(folder.path().join("report.ndjson")).expect("a report"), &said);
+    // Where there is little to vary, few requests are left when doubles are; those paths are asked again from other seeds.
+    let (mut counts, mut seed, mut short) = (BTreeMap::new(), 1, Vec::new());
+    while seed == 1 || (!short.is_empty() && seed <= 4) {
+        let (good, said) = judge(&short, seed).await;
+        assert!(good, "{said}");
+        count(&fs::read_to_string(folder.path().join("report.ndjson")).expect("a report"), &mut counts);
+        short = asked_too_seldom(&document, &counts);
+        seed += 1;
+    }
+    assert!(short.is_empty(), "{short:?} were asked too seldom: {counts:?}");
 
     // The judge judges: a document that claims what is not so is found out.
     let mut wrong = document.clone();
@@ -122,7 +141,7 @@ async fn the_document_holds_for_whatever_is_asked() {
     for (path, fault) in
         [("/v1/asyncapi.json", "accepts requests without authentication"), ("/v1/conversations", "Response violates schema")]
     {
-        let (good, said) = judge(Some(path)).await;
+        let (good, said) = judge(&[path], 1).await;
         assert!(!good && said.contains(fault), "{path}: {said}");
     }
     assert!(server.metric("parlance_actor_failures_total").await < 0.5, "no actor died");
@@ -130,21 +149,24 @@ async fn the_document_holds_for_whatever_is_asked() {
     assert!(text.contains("parlance_edge_requests_total{status=\"500\"} 0"), "no mistake of the server");
 }
 
-/// Counts the requests in the report by operation.
-fn every_operation_was_asked(document: &Value, report: &str, said: &str) {
-    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-    count(report, &mut counts);
+/// The paths of operations that were not asked often enough.
+fn asked_too_seldom<'d>(document: &'d Value, counts: &BTreeMap<String, u64>) -> Vec<&'d str> {
+    let mut short = Vec::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
-        for method in item.as_object().expect("methods").keys() {
-            let operation = format!("{} {path}", method.to_uppercase());
-            let asked = counts.get(&operation).copied().unwrap_or_default();
-            // Without a parameter there is little to vary.
-            let wanted = if item[method]["parameters"].is_null() && item[method]["requestBody"].is_null() { 1 } else { EXAMPLES };
-            assert!(asked >= wanted, "{operation} was asked {asked} times\n{counts:?}\n{said}");
+        for method in item.as_object().expect("methods").keys().filter(|method| item[*method]["operationId"] != ENDS_ALL) {
+            let asked = counts.get(&format!("{} {path}", method.to_uppercase())).copied().unwrap_or_default();
+            // Without a parameter there is nothing to vary.
+            let varies = !item[method]["parameters"].is_null() || !item[method]["requestBody"].is_null();
+            if asked < if varies { EXAMPLES } else { 1 } {
+                short.push(path.as_str());
+            }
         }
     }
+    short.dedup();
+    short
 }
 
+/// Counts the requests of a report by operation.
 fn count(report: &str, counts: &mut BTreeMap<String, u64>) {
     for line in report.lines() {
         let event: Value = serde_json::from_str(line).expect("a report of JSON lines");

@@ -30,6 +30,8 @@ const TOKEN: Field = need("token", Kind::Text(1, 8_192));
 const FACT: Kind = Kind::Text(1, super::super::request::DEVICE_FACT_BYTES_MAX);
 const DEVICE: Kind = Kind::Object(&[may("id", FACT), may("platform", FACT), may("app", FACT), may("sdk", FACT)]);
 const NAME: Kind = Kind::Text(1, actors::account::NAME_CHARS_MAX);
+/// A name as people show it.
+const SHOWN: Kind = Kind::Text(0, actors::account::NAME_CHARS_MAX);
 const ABOUT: Kind = Kind::Text(0, actors::content::ABOUT_BYTES_MAX);
 const GROUP_NAME: Kind = Kind::Text(1, actors::content::GROUP_NAME_BYTES_MAX);
 const PASSWORD: Field = need("password", Kind::Text(0, 8_192));
@@ -55,7 +57,7 @@ pub static TABLE: &[Row] = &[
     row("auth.refresh", "Goes on with a new access token.", &[TOKEN], Answer::of::<RefreshOk>(), Rest::None(CONNECTION)),
     row("hb", "A sign of life.", &[may("s", Kind::Number(0, NUMBER_MAX))], Answer::of::<Empty>(), Rest::None("is of the connection; a request over HTTP needs no sign of life")),
     row("account.get", "The own account.", &[], Answer::of::<Account<'static>>(), get("/v1/account")),
-    row("account.update", "Changes what is named of the own profile.", &[may("name", NAME), may("username", NAME), may("first_name", NAME), may("last_name", NAME), may("about", ABOUT), may("picture", Kind::Picture), may("privacy", PRIVACY)], Answer::of::<Account<'static>>(), patch("/v1/account", 200)).some(),
+    row("account.update", "Changes what is named of the own profile.", &[may("name", SHOWN), may("username", NAME), may("first_name", SHOWN), may("last_name", SHOWN), may("about", ABOUT), may("picture", Kind::Picture), may("privacy", PRIVACY)], Answer::of::<Account<'static>>(), patch("/v1/account", 200)).some(),
     row("account.password", "Changes the password.", &[need("old", Kind::Text(0, 8_192)), need("new", Kind::Text(8, actors::account::PASSWORD_BYTES_MAX))], Answer::of::<Empty>(), put("/v1/account/password", 204)),
     row("account.email", "Changes the address.", &[PASSWORD, need("email", Kind::Email)], Answer::of::<Account<'static>>(), put("/v1/account/email", 200)),
     row("account.deactivate", "Deactivates the own account until the next login.", &[PASSWORD], Answer::of::<Empty>(), post("/v1/account/deactivate", 204)),
