@@ -430,14 +430,11 @@ impl Record {
         match self {
             Self::Entry { entry, .. } => 160 + entry.act.bytes(),
             Self::Amendment { amendment, .. } => 160 + amendment.edited.as_ref().map_or(0, |(content, _)| content.bytes()),
-            Self::Account(_) | Self::Login(_) | Self::Group { .. } | Self::Reactions { .. } => 512,
+            Self::Account(_) | Self::Login(_) | Self::Media(_) | Self::Group { .. } | Self::Reactions { .. } => 512,
             Self::Gone { .. } | Self::Hidden { .. } => 640,
             Self::Sequence { .. } | Self::Segment { .. } | Self::Head { .. } | Self::Member { .. } => 160,
             Self::Own { .. } | Self::Listed { .. } | Self::Marks { .. } | Self::Direct { .. } | Self::Invitation { .. } => 160,
             Self::Preferences { .. } | Self::Notice { .. } | Self::NoticesRead { .. } | Self::Bond(_) | Self::Seen { .. } => 160,
-            Self::Account(_) | Self::Login(_) | Self::Media(_) => 512,
-            Self::Sequence { .. } | Self::Segment { .. } | Self::Head { .. } | Self::Group { .. } | Self::Member { .. } => 160,
-            Self::Own { .. } | Self::Listed { .. } | Self::Marks { .. } => 160,
         }
     }
 }

@@ -11,8 +11,8 @@ use std::borrow::Cow;
 
 use actors::account::{Account, Audience, DisplayName, Email, Login, PasswordHash, Privacy, RefreshHash, Standing, Username};
 use actors::archive::{Record, Section};
-use actors::content::{AboutText, ClientKey, Content, GroupName, Opaque};
-use actors::entry::{Act, Entry, GroupRow, Head, Membership, Role};
+use actors::content::{AboutText, ClientKey, GroupName};
+use actors::entry::{Entry, GroupRow, Head, Membership, Role};
 use actors::id::{
     BatchId, Bucket, ConversationId, Door, Epoch, GroupId, Incarnation, LogId, LoginId, MessageId, Pos, Segment, Seq, UserId,
 };

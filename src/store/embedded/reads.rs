@@ -4,9 +4,9 @@
 //! seq. Any other damaged row is an error, because there is no right answer without it.
 
 use actors::entry::{Entry, GroupRow, Head, Membership};
-use actors::id::{BUCKET_SEQS, Bucket, ConversationId, GroupId, LogId, LoginId, Pos, Segment, Seq, UserId};
+use actors::id::{BUCKET_SEQS, Bucket, ConversationId, GroupId, LogId, Pos, Segment, Seq, UserId};
 use actors::media::{Media, MediaId};
-use actors::store::{AccountKey, Marks, StoreError, Versioned};
+use actors::store::{Marks, StoreError, Versioned};
 use actors::time::Timestamp;
 use fjall::{Readable, Slice, Snapshot};
 

@@ -328,7 +328,6 @@ pub(super) fn made(entry: &Entry, record: &Record) -> bool {
             (_, Some(_) | None) => false,
         },
         Record::NoticesRead { up_to, .. } => entry.act == Act::NoticesRead { up_to: *up_to },
-        Record::Sequence { .. } | Record::Account(_) | Record::Login(_) | Record::Segment { .. } => true,
         Record::Sequence { .. } | Record::Account(_) | Record::Login(_) | Record::Segment { .. } | Record::Media(_) => true,
         Record::Head { .. } | Record::Entry { .. } | Record::Marks { .. } => true,
         Record::Direct { .. } | Record::Bond(_) | Record::Seen { .. } => true,

@@ -66,7 +66,6 @@ impl Check<'_> {
                 Kind::Email => self.names(kind, AccountField::Email),
                 Kind::Format | Kind::Start | Kind::Commits => self.numbers(kind),
                 Kind::Sequence | Kind::Segment | Kind::Group | Kind::Member | Kind::Own => self.records(kind),
-                Kind::Marks | Kind::Listed | Kind::Account | Kind::Login => self.records(kind),
                 Kind::Seen | Kind::Bond | Kind::Direct | Kind::Amended | Kind::Reactions | Kind::Gone => self.records(kind),
                 Kind::Invited | Kind::Preferences | Kind::Hidden | Kind::Notice | Kind::NoticesRead => self.records(kind),
                 Kind::LoginOf | Kind::Word | Kind::Handle | Kind::BondOf => self.leads(kind),
