@@ -128,9 +128,9 @@ impl Reaction {
 /// Where a forwarded message comes from. Its conversation is not told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Forwarded {
-    /// Who wrote it.
+    /// Who wrote it first, however often it was forwarded since.
     pub author: UserId,
-    /// Its number.
+    /// The number of the message that was forwarded.
     pub id: MessageId,
 }
 

@@ -295,7 +295,7 @@ impl Act {
     fn fingerprint(&self, hasher: &mut DefaultHasher) {
         match self {
             // What is forwarded may be edited between two tries of one forwarding.
-            Self::Message(Content { forwarded: Some(forwarded), .. }) => (20_u8, forwarded).hash(hasher),
+            Self::Message(Content { forwarded: Some(forwarded), .. }) => (20_u8, forwarded.id).hash(hasher),
             Self::Message(content) => (0_u8, content).hash(hasher),
             Self::Created { name, members, open } => (1_u8, name, members, open).hash(hasher),
             Self::Joined { members } => (2_u8, members).hash(hasher),

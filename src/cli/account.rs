@@ -1,6 +1,8 @@
 //! `parlance account`: what an operator may do with an account of a running node. Logins and open sockets of a banned or
 //! deleted account end at once.
 
+use std::io::{self, Write as _};
+
 use anyhow::bail;
 use clap::{Args, Subcommand};
 use http::{Request, Uri};
@@ -66,6 +68,6 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let body = node::ask(&arguments.at, "refuses", request, Bytes::from(format!("{name} {username}"))).await?;
         anyhow::Ok(body.collect().await?.to_bytes())
     })?;
-    print!("{}", String::from_utf8_lossy(&text));
+    io::stdout().write_all(&text)?;
     Ok(())
 }

@@ -121,7 +121,7 @@ fn questions(conv: &str, group: &str, [ada, bob, eve]: [&Person; 3], id: &Value)
         ("unread.get", json!({}), "/v1/unread".to_owned()),
         ("notice.list", json!({"limit": 5}), "/v1/notices?limit=5".to_owned()),
         ("group.invitations", json!({"conv": group}), format!("/v1/conversations/{group}/invitations")),
-        ("msg.get", json!({"id": id}), format!("/v1/messages/{}", id)),
+        ("msg.get", json!({"id": id}), format!("/v1/messages/{id}")),
         ("msg.read_by", json!({"conv": conv, "seq": 1}), path("/messages/1/readers")),
         ("msg.reactions", json!({"conv": conv, "seq": 1}), path("/messages/1/reactions")),
     ]

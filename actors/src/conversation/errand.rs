@@ -253,7 +253,9 @@ async fn source(node: &Node, user: UserId, from: ConversationId, seq: Seq) -> Re
         // Who may not read there learns nothing else.
         return Err(standing.map_or_else(|rejected| rejected, |_| absent()));
     };
-    let forwarded = Forwarded { author: message.author, id: message.id };
+    let first = if let Act::Message(content) = &message.act { content.forwarded } else { None };
+    let author = first.map_or(message.author, |first| first.author);
+    let forwarded = Forwarded { author, id: message.id };
     let content = match standing {
         Err(rejected) => Err(rejected),
         Ok(standing) if !standing.shows(seq) => Err(absent()),

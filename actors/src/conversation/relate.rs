@@ -79,7 +79,9 @@ impl Running {
                 let shown = people.as_ref().and_then(|people| people.iter().find(|view| Some(view.id) == peer).cloned());
                 if change != BondChange::None {
                     let event = Event::Bond { by: user, change, bond, people, door };
-                    announce_one(&self.node, &[bond.pair.low(), bond.pair.high()], event, user, origin);
+                    let both = [bond.pair.low(), bond.pair.high()];
+                    let told = if is_secret(change) { &[user][..] } else { &both };
+                    announce_one(&self.node, told, event, user, origin);
                 }
                 reply.settle(Ok(View::Bond(Box::new(BondView { peer: shown, bond }), change)));
             }
@@ -119,7 +121,7 @@ pub(super) async fn settle(node: &Node, wish: Wish) -> Result<Related, Rejected>
             }
         };
         // Stored, whatever becomes of the notes: without them the answer is open, and a repetition makes up for them.
-        let answer = match tell_home(node, notes(&bond)).await {
+        let answer = match tell_home(node, notes(&bond, by, step)).await {
             Ok(()) => answer,
             Err(_) if answer.is_ok() => Err(Rejected::Unknown),
             Err(_) => answer,
@@ -166,14 +168,26 @@ fn unavailable(error: StoreError) -> Rejected {
     Rejected::Unavailable { after: RETRY_AFTER }
 }
 
+/// Whether the one to whom it is done is not told: nobody learns from us that he is blocked.
+fn is_secret(change: BondChange) -> bool {
+    match change {
+        BondChange::Blocked | BondChange::Unblocked => true,
+        BondChange::None | BondChange::Requested | BondChange::Accepted => false,
+        BondChange::Declined | BondChange::Ended | BondChange::Other => false,
+    }
+}
+
 /// What both own logs are to say of a bond that stands like this. A request is named by when it was made, so that it is
 /// noticed once, whatever else changes while it is open.
-fn notes(bond: &Versioned<Bond>) -> Vec<(UserId, Note)> {
+fn notes(bond: &Versioned<Bond>, by: UserId, step: Step) -> Vec<(UserId, Note)> {
     if bond.version == 0 {
         return vec![];
     }
     let pair = bond.row.pair;
     let mut notes = vec![(pair.low(), Note::related(pair.high(), bond.version)), (pair.high(), Note::related(pair.low(), bond.version))];
+    if matches!(step, Step::Block | Step::Unblock) {
+        notes.retain(|(user, _)| *user == by);
+    }
     if let Some(relation) = bond.row.relation
         && let Some(asked) = pair.other(relation.from)
     {

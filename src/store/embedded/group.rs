@@ -46,8 +46,7 @@ impl Request {
             Self::Draw(..) | Self::Bind(..) | Self::Touch(..) => (1, 128),
             Self::PutLogin(..) | Self::PutBond(..) => (2, 256),
             Self::PutAccount(..) => (4 + search::WORDS_MAX, 1_024),
-            Self::Draw(..) | Self::Bind(..) | Self::PutLogin(..) => (1, 128),
-            Self::PutAccount(..) | Self::PutMedia(..) => (3, 512),
+            Self::PutMedia(..) => (3, 512),
             Self::Admit(records, _) => (records.len(), records.iter().map(Record::bytes).sum()),
             Self::Close(_) => (0, 0),
         }
