@@ -282,6 +282,7 @@ const BUCKETS: &[&str] = &[
     "logins_user",
     "hashes",
     "logins_account",
+    "passwords",
     "logins_address",
     "sessions",
     "rest_user",

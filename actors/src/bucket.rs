@@ -46,17 +46,25 @@ impl TokenBucket {
     }
 }
 
-/// The span of a [`Hourly`].
-const HOUR: Duration = Duration::from_hours(1);
-
-/// So many in an hour, counted from the first. One that was never used is empty.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Hourly {
+/// So many in a span of time, counted from the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    span: Duration,
     since: Timestamp,
     taken: u64,
 }
 
-impl Hourly {
+impl Window {
+    /// Of an hour; nothing was taken yet.
+    pub fn of_an_hour() -> Self {
+        Self { span: Duration::from_hours(1), since: Timestamp::default(), taken: 0 }
+    }
+
+    /// Of a minute; nothing was taken yet.
+    pub fn of_a_minute() -> Self {
+        Self { span: Duration::from_mins(1), ..Self::of_an_hour() }
+    }
+
     /// Takes one of `max`, or says how long to wait until there are some again.
     pub fn take(&mut self, max: u64, now: Timestamp) -> Result<(), Duration> {
         self.take_many(1, max, now)
@@ -65,18 +73,18 @@ impl Hourly {
     /// Takes `count` of `max`, or none at all. A wish for more than `max` is granted while none was taken.
     pub fn take_many(&mut self, count: u64, max: u64, now: Timestamp) -> Result<(), Duration> {
         if self.is_over(now) {
-            *self = Self { since: now, taken: 0 };
+            *self = Self { since: now, taken: 0, ..*self };
         }
         if self.taken > 0 && self.taken.saturating_add(count) > max || max == 0 {
-            return Err(HOUR.saturating_sub(now.since(self.since)));
+            return Err(self.span.saturating_sub(now.since(self.since)));
         }
         self.taken = self.taken.saturating_add(count);
         Ok(())
     }
 
-    /// Whether the hour has passed, so that nothing is lost with it.
+    /// Whether the span has passed, so that nothing is lost with it.
     pub fn is_over(&self, now: Timestamp) -> bool {
-        self.taken == 0 || now.since(self.since) >= HOUR
+        self.taken == 0 || now.since(self.since) >= self.span
     }
 }
 
@@ -97,7 +105,7 @@ mod tests {
     #[test]
     fn so_many_an_hour() {
         let hour = |value: i64| Timestamp(value * 3_600_000_000);
-        let mut count = Hourly::default();
+        let mut count = Window::of_an_hour();
         assert!((0..3).all(|_| count.take(3, hour(5)).is_ok()));
         assert_eq!(count.take(3, hour(5)), Err(Duration::from_hours(1)));
         assert!(!count.is_over(hour(5)));
@@ -105,7 +113,7 @@ mod tests {
         assert_eq!(count.take_many(2, 3, hour(6)), Ok(()));
         assert!(count.take_many(2, 3, hour(6)).is_err());
         assert_eq!(count.take(3, hour(6)), Ok(()), "what was refused took nothing");
-        assert!(Hourly::default().take(0, hour(5)).is_err());
+        assert!(Window::of_an_hour().take(0, hour(5)).is_err());
     }
 
     #[test]

@@ -350,7 +350,7 @@ pub const TABLE: &[Row] = &[
     row(Limit::CoalesceAudience, "coalesce_audience", 64, Unit::Count, ["conversation/actor", "announcements to more sessions than this wait for a batch that is already on its way", "parlance_delivery_fanout_recipients"]),
     row(Limit::HashesAtWork, "hashes_at_work", 2, Unit::Count, ["auth", "the next one waits", "parlance_auth_hashes_waiting"]),
     row(Limit::HashesWaiting, "hashes_waiting", 64, Unit::Count, ["auth", "503 with Retry-After", "parlance_limit_rate_limited_total{bucket=\"hashes\"}"]),
-    row(Limit::LoginsAccount, "logins_account", 5, Unit::Count, ["edge/admission", "429 with Retry-After; not from trusted addresses", "parlance_limit_rate_limited_total{bucket=\"logins_account\"}"]),
+    row(Limit::LoginsAccount, "logins_account", 5, Unit::Count, ["edge/admission", "429 with Retry-After, not from trusted addresses; who is logged in may try the password as often, from anywhere", "parlance_limit_rate_limited_total{bucket=\"logins_account\"}"]),
     row(Limit::LoginsAddress, "logins_address", 30, Unit::Count, ["edge/admission", "429 with Retry-After; not for trusted addresses", "parlance_limit_rate_limited_total{bucket=\"logins_address\"}"]),
     row(Limit::ManageDeadline, "manage_deadline", 30_000, Unit::Millis, ["node", "answered unknown", "parlance_command_errors_total"]),
     row(Limit::EraseRate, "erase_rate", 50, Unit::PerSecond, ["accounts/erasure", "the next one waits", "parlance_command_seconds"]),

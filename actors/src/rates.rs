@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 
-use crate::bucket::{Hourly, TokenBucket};
+use crate::bucket::{TokenBucket, Window};
 use crate::id::UserId;
 use crate::limits::{Limit, Limits};
 use crate::rejected::Rejected;
@@ -18,12 +18,13 @@ const FULL_AFTER: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 struct Shares {
     searches: TokenBucket,
-    profiles: Hourly,
+    profiles: Window,
+    passwords: Window,
 }
 
 impl Shares {
     fn are_whole(&self, now: Timestamp) -> bool {
-        self.searches.is_full(now) && self.profiles.is_over(now)
+        self.searches.is_full(now) && self.profiles.is_over(now) && self.passwords.is_over(now)
     }
 }
 
@@ -41,10 +42,18 @@ impl Rates {
         self.with(user, limits, take)
     }
 
-    /// Takes a user's share for one change of the account, or a try of its password.
+    /// Takes a user's share for one change of the account.
     pub(crate) fn admit_profile(&self, user: UserId, now: Timestamp, limits: &Limits) -> Result<(), Rejected> {
         let max = limits.get(Limit::ProfilesPerHour);
         let take = |shares: &mut Shares| shares.profiles.take(max, now).map_err(|after| Rejected::TooFast { bucket: "profiles", after });
+        self.with(user, limits, take)
+    }
+
+    /// Takes a user's share for one try of the account's password by somebody who is logged in already: as many a minute
+    /// as logins (A9).
+    pub(crate) fn admit_password(&self, user: UserId, now: Timestamp, limits: &Limits) -> Result<(), Rejected> {
+        let max = limits.get(Limit::LoginsAccount);
+        let take = |shares: &mut Shares| shares.passwords.take(max, now).map_err(|after| Rejected::TooFast { bucket: "passwords", after });
         self.with(user, limits, take)
     }
 
@@ -58,7 +67,7 @@ impl Rates {
         let mut shares = self.shares.entry(user).or_insert_with(|| {
             self.count.fetch_add(1, Ordering::Relaxed);
             let searches = TokenBucket::new(limits.get(Limit::SearchesRate), limits.get(Limit::SearchesBurst));
-            Shares { searches, profiles: Hourly::default() }
+            Shares { searches, profiles: Window::of_an_hour(), passwords: Window::of_a_minute() }
         });
         take(&mut shares)
     }

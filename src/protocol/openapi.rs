@@ -135,7 +135,7 @@ fn plain(route: &PlainRoute) -> Value {
     if route.endpoint == Endpoint::Upload {
         let word = |name, schema: Value| json!({"name": name, "in": "query", "required": false, "schema": schema});
         parameters.push(word("name", json!({"type": "string"})));
-        parameters.push(word("purpose", json!({"enum": ["attachment", "picture"]})));
+        parameters.push(word("purpose", json!({"type": "string", "enum": ["attachment", "picture"]})));
         parameters.push(word("expires_in", json!({"type": "integer", "minimum": 1})));
         operation["requestBody"] = json!({"required": true, "content": {"application/octet-stream": {"schema": {}}}});
     }

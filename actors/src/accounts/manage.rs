@@ -18,6 +18,9 @@ impl Accounts<'_> {
         if !matches!(wish, Manage::Show | Manage::Logins) {
             self.0.rates().admit_profile(asking.user, self.0.now(), &self.0.world().limits)?;
         }
+        if let Manage::Password { .. } | Manage::Email { .. } | Manage::Deactivate { .. } | Manage::Delete { .. } = wish {
+            self.0.rates().admit_password(asking.user, self.0.now(), &self.0.world().limits)?;
+        }
         // The token may have been proved a while ago: nothing is changed by a login that has ended.
         self.verify(asking).await?;
         let user = asking.user;

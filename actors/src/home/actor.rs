@@ -253,14 +253,22 @@ impl Running {
             if let Some(in_hand) = in_hand {
                 in_hand.request.reply.settle(Ok(in_hand.answer));
             }
-            if let Act::Related { peer } = entry.act
-                && !self.node.directory().watchers(peer).is_empty()
-            {
-                let (node, user) = (self.node.clone(), self.user);
-                crate::node::spawn(async move { presence::reconsider(&node, user, peer).await });
+            if let Act::Related { peer } = entry.act {
+                self.reconsider_presence(peer);
             }
             let event = Event::Own { incarnation: batch.after.incarnation, entry: Arc::clone(entry) };
             announce_one(&self.node, &[self.user], event, self.user, asking);
+        }
+    }
+
+    /// What two are to each other has changed: perhaps one may no longer see the other come and go. Of a block only the
+    /// log of who made it speaks.
+    fn reconsider_presence(&self, peer: UserId) {
+        for (viewer, watched) in [(self.user, peer), (peer, self.user)] {
+            if !self.node.directory().watchers(watched).is_empty() {
+                let node = self.node.clone();
+                crate::node::spawn(async move { presence::reconsider(&node, viewer, watched).await });
+            }
         }
     }
 

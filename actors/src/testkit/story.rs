@@ -131,13 +131,17 @@ fn text(text: &str) -> Content {
 pub async fn tell(store: Arc<dyn Store>, messages: u64) {
     store.draw(Sequence::Principals, 64).await.expect("drawn");
     for (number, name) in (1..).zip(PEOPLE) {
-        let row = Account { name: crate::account::DisplayName::default(), ..account(number, name, &format!("{name}@example.org")) };
+        let plain = (crate::account::DisplayName::default(), crate::account::Privacy::default());
+        let row = Account { name: plain.0, privacy: plain.1, ..account(number, name, &format!("{name}@example.org")) };
         store.put_account(row, 0).await.expect("a name that is free");
         let row = Login { user: user(number), replaced: None, ended_at: None, ..login(u128::from(number)) };
         store.put_login(row, 0).await.expect("a new login");
     }
     let renamed = account(4, "dan.the-man", "Dan@example.org");
-    store.put_account(Account { password: None, ..renamed }, 1).await.expect("nobody else changes it");
+    store
+        .put_account(Account { password: None, privacy: crate::account::Privacy::default(), ..renamed }, 1)
+        .await
+        .expect("nobody else changes it");
     store.put_login(Login { user: user(4), ..login(4) }, 1).await.expect("nobody else changes it");
     store.put_media(media(1, 1, 100, Some(50)), 0).await.expect("a new file");
     store.put_media(media(2, 4, 1_000, None), 0).await.expect("a new file");

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::bucket::{Hourly, TokenBucket};
+use crate::bucket::{TokenBucket, Window};
 use crate::id::ConversationId;
 use crate::limits::{Limit, Limits};
 use crate::rejected::Rejected;
@@ -15,9 +15,9 @@ const TYPING_REMEMBERED: usize = 16;
 #[derive(Debug)]
 pub struct OnlineUser {
     posts: TokenBucket,
-    groups: Hourly,
-    requests: Hourly,
-    invites: Hourly,
+    groups: Window,
+    requests: Window,
+    invites: Window,
     typing: VecDeque<(ConversationId, Timestamp)>,
     online: bool,
     /// Counts the times that the last session went, so that an old timer means nothing.
@@ -29,9 +29,9 @@ impl OnlineUser {
     pub fn new(online: bool, limits: &Limits) -> Self {
         Self {
             posts: TokenBucket::new(limits.get(Limit::PostsRateUser), limits.get(Limit::PostsBurstUser)),
-            groups: Hourly::default(),
-            requests: Hourly::default(),
-            invites: Hourly::default(),
+            groups: Window::of_an_hour(),
+            requests: Window::of_an_hour(),
+            invites: Window::of_an_hour(),
             typing: VecDeque::new(),
             online,
             absences: 0,

@@ -110,6 +110,20 @@ async fn an_address_needs_the_password_and_is_unique() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_logged_in_may_try_the_password_no_oftener_than_who_logs_in() {
+    let stage = Stage::new().await;
+    let (_, identity) = stage.log_in(1, "").await;
+    let delete = |text: &str| Manage::Delete { password: Password::given(text) };
+    for _ in 0..5 {
+        assert_eq!(stage.manage(identity, delete("wrong horse")).await, Err(Rejected::WrongPassword));
+    }
+    let refused = stage.manage(identity, delete(RIGHT)).await;
+    assert!(matches!(refused, Err(Rejected::TooFast { bucket: "passwords", .. })), "{refused:?}");
+    tokio::time::advance(Duration::from_mins(1)).await;
+    assert_eq!(stage.manage(identity, delete(RIGHT)).await, Ok(View::Done));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_password_ends_all_other_logins() {
     let stage = Stage::new().await;
     let (mine, identity) = stage.log_in(1, "").await;

@@ -132,12 +132,11 @@ async fn what_is_unknown_of_a_bond_is_settled_by_the_same_wish() {
         let change = related(&mut ann, 2, Step::Block).await.expect("the store is well again");
         assert_eq!(change, if fault == Fault::Before { BondChange::Blocked } else { BondChange::None });
         assert_eq!(ben.ask(post(direct(1, 2), "k2", "x")).await, Err(Rejected::Blocked { by: user(1) }));
-        let own = ben
-            .heard()
-            .await
-            .into_iter()
-            .filter(|event| matches!(event, Event::Own { entry, .. } if entry.act == Act::Related { peer: user(1) }));
-        assert_eq!(own.count(), 1, "the other's own log says it once");
+        for (session, peer, times) in [(&mut ann, 2, 1), (&mut ben, 1, 0)] {
+            let heard = session.heard().await.into_iter();
+            let said = heard.filter(|event| matches!(event, Event::Own { entry, .. } if entry.act == Act::Related { peer: user(peer) }));
+            assert_eq!(said.count(), times, "who blocks is told once, who is blocked never");
+        }
     }
 }
 

@@ -56,5 +56,9 @@ pub(super) async fn account(doors: &Doors, name: &str) -> (u64, String) {
     let email = format!("{name}@example.org");
     let sign_up = SignUp { username: name, email: &email, password: "correct horse", name, ..SignUp::default() };
     let tokens = doors.node.accounts().sign_up(sign_up, &Device::default()).await.expect("signed up");
+    // The login is noted in the user's own log: a socket that is opened before that hears of it.
+    while doors.node.world().store.head(tokens.user.id.into()).await.expect("readable").is_new() {
+        tokio::task::yield_now().await;
+    }
     (tokens.user.id.get(), tokens.access.0)
 }

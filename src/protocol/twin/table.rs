@@ -68,7 +68,7 @@ pub static TABLE: &[Row] = &[
     row("login.end_all", "Ends all logins, the one that asks among them.", &[], Answer::of::<Empty>(), delete("/v1/logins", 204)),
     row("user.get", "A user by number.", &[USER], Answer::of::<User<'static>>(), get("/v1/users/{user}")),
     row("user.find", "A user by username, compared exactly.", &[need("username", Kind::Text(1, 150))], Answer::of::<User<'static>>(), get("/v1/users")),
-    row("user.search", "Users whose names begin with this.", &[need("prefix", NAME), LIMIT], Answer::of::<Users<'static>>(), get("/v1/users/search")),
+    row("user.search", "Users whose names begin with this.", &[need("prefix", Kind::Text(2, 64)), LIMIT], Answer::of::<Users<'static>>(), get("/v1/users/search")),
     row("relation.get", "What a user is to the own one.", &[USER], Answer::of::<Relation<'static>>(), get("/v1/relations/{user}")),
     row("relation.list", "The own relations of one sort.", &[need("filter", FILTER), CURSOR, LIMIT], Answer::of::<Relations<'static>>(), get("/v1/relations")),
     row("relation.request", "Asks to be friends.", &[USER], Answer::of::<Relation<'static>>(), post("/v1/relations/{user}/request", 200).paced(REQUESTS)),

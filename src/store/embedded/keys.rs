@@ -835,8 +835,8 @@ mod tests {
         let mut tags: Vec<_> = Kind::ALL.into_iter().filter_map(Kind::tag).collect();
         assert_eq!(tags.len(), Kind::ALL.into_iter().filter(|kind| kind.space() == Space::Rows).count());
         tags.dedup();
-        assert_eq!(tags, (1..=NOTICE).chain(NOTICES_READ..=NOTICES_READ).collect::<Vec<_>>());
-        assert_eq!(tags, (1..=LOGIN).chain(MEDIA..=MEDIA_DUE).collect::<Vec<_>>());
+        tags.sort_unstable();
+        assert_eq!(tags, (1..=NOTICE).chain(MEDIA..=MEDIA_DUE).chain(NOTICES_READ..=NOTICES_READ).collect::<Vec<_>>());
     }
 
     #[test]
