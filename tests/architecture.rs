@@ -133,6 +133,7 @@ const SHELLS: &[&str] = &[
     "actors/src/log/scribe.rs",
     "actors/src/numbers.rs",
     "actors/src/rates.rs",
+    "actors/src/files.rs",
     "actors/src/accounts/",
     "actors/src/home/notes.rs",
     "actors/src/home/wishes.rs",

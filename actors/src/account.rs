@@ -3,6 +3,7 @@
 //! Usernames are compared exactly, e-mail addresses without regard to case and shown as given.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use crate::content::AboutText;
@@ -184,12 +185,19 @@ pub enum Standing {
 }
 
 /// A user's or a group's picture: a file, and what it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Picture {
     /// Which file.
     pub id: MediaId,
     /// What it is; pictures are always images.
     pub kind: MediaKind,
+}
+
+/// A picture is known by its file: so a request that names one can be compared with the entry that it was stored as.
+impl Hash for Picture {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
 }
 
 /// The stored record of a user.

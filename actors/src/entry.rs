@@ -9,6 +9,7 @@ use crate::account::Picture;
 use crate::bits::Bits;
 use crate::content::{AboutText, ClientKey, Content, GroupName, Reaction};
 use crate::id::{BatchId, Bucket, ConversationId, DirectNumber, Epoch, GroupId, Incarnation, LogId, MessageId, Pos, Segment, Seq, UserId};
+use crate::media::MediaId;
 use crate::time::Timestamp;
 
 /// A member's rights in a group; the order is the order of power.
@@ -523,6 +524,8 @@ pub enum Row {
     Gone(Bucket, Bits),
     /// The entry at its seq, without its content, in place of the one with it.
     Erased(Arc<Entry>),
+    /// A file that nothing shows any more: it expires at this moment, unless it has before. It has no version of its own.
+    Expired(MediaId, Timestamp),
     /// A user's invitation to the group of this log; `None` takes it away.
     Invited(UserId, Option<Invitation>),
     /// How the user whose log this is wants a conversation.
@@ -542,7 +545,7 @@ impl Row {
             Self::Group(_) | Self::Member(..) => matches!(log, LogId::Conversation(ConversationId::Group(_))),
             Self::Invited(..) => matches!(log, LogId::Conversation(ConversationId::Group(_))),
             Self::Direct(_) => matches!(log, LogId::Conversation(ConversationId::Direct(_))),
-            Self::Own(..) | Self::Amended(..) | Self::Reactions(..) | Self::Gone(..) | Self::Erased(_) => {
+            Self::Own(..) | Self::Amended(..) | Self::Reactions(..) | Self::Gone(..) | Self::Erased(_) | Self::Expired(..) => {
                 matches!(log, LogId::Conversation(_))
             }
             Self::Listed(..) | Self::Preferences(..) | Self::Hidden(..) | Self::Notice(..) | Self::NoticesRead(_) => {

@@ -41,6 +41,7 @@ mod numbers;
 mod cards;
 mod totals;
 mod rates;
+mod files;
 mod task;
 mod supervisor;
 mod directory;

@@ -234,18 +234,15 @@ impl Media {
         if self.erased_at.is_some() { None } else { self.attachment.expires_at }
     }
 
+    /// The same file if it expires at this moment; `None` if it is erased, or expires no later already.
+    pub fn expired(&self, at: Timestamp) -> Option<Self> {
+        let stands = self.erased_at.is_some() || self.attachment.expires_at.is_some_and(|before| before <= at);
+        (!stands).then(|| Self { attachment: Attachment { expires_at: Some(at), ..self.attachment.clone() }, ..self.clone() })
+    }
+
     /// Whether its bytes are gone, or ought to be.
     pub fn is_gone(&self, now: Timestamp) -> bool {
         self.erased_at.is_some() || self.attachment.expires_at.is_some_and(|at| at <= now)
-    }
-
-    /// Whether this user may read it by its name alone. What is attached to a message is read through the message, by
-    /// whoever may read that.
-    pub fn is_open_to(&self, user: UserId) -> bool {
-        match self.purpose {
-            Purpose::Picture => true,
-            Purpose::Attachment => self.owner == user,
-        }
     }
 }
 

@@ -21,8 +21,9 @@ use crate::conversation;
 use crate::credential::{Credentials, Identity};
 use crate::directory::Directory;
 use crate::home;
-use crate::id::{ConversationId, LoginId, SessionId, UserId};
+use crate::id::{ConversationId, LoginId, Seq, SessionId, UserId};
 use crate::limits::{Limit, Limits};
+use crate::media::MediaId;
 use crate::numbers::Numbers;
 use crate::outbound::{CloseReason, OutboundQueue};
 use crate::rates::Rates;
@@ -221,6 +222,17 @@ impl Node {
     pub fn query(&self, user: UserId, query: Query, reply: Reply) {
         let node = self.clone();
         self.ask(reply, async move { answer::answer(&node, user, query).await });
+    }
+
+    /// Which file the `nth` of a message is, counted from 0, if this user may read the message.
+    pub async fn attachment(&self, user: UserId, conversation: ConversationId, seq: Seq, nth: usize) -> Result<MediaId, Rejected> {
+        let Some(_permit) = self.query_permit() else {
+            self.world().telemetry.count(Count::RateLimited("queries"), 1);
+            return Err(Rejected::Busy { after: BUSY_AFTER });
+        };
+        let answer = answer::messages::attachment(self, user, conversation, seq, nth);
+        let answer = tokio::time::timeout(self.world().limits.time(Limit::QueryDeadline), answer).await;
+        answer.unwrap_or(Err(Rejected::Unavailable { after: BUSY_AFTER }))
     }
 
     /// Replaces whom a session watches.

@@ -8,6 +8,7 @@ use crate::account::Privacy;
 use crate::command::{Command, Manage, Query};
 use crate::entry::{Membership, Role};
 use crate::id::{Pair, UserId};
+use crate::media::{Media, Purpose};
 use crate::rejected::Rejected;
 use crate::relation::{self, Bond};
 
@@ -79,6 +80,14 @@ pub enum Deed {
     Own,
     /// Replace the list of users whose presence one hears of; each is judged as seeing his presence.
     Watch,
+    /// Read a file by its name alone. What is attached to a message is read through the message, as reading that.
+    Fetch,
+    /// Send a file with a message.
+    Attach,
+    /// Show a file as one's own picture or a group's.
+    Show,
+    /// Erase a file.
+    Erase,
 }
 
 /// On what.
@@ -111,6 +120,20 @@ pub enum On<'a> {
     },
     /// The one who asks.
     Oneself,
+    /// A file that is there.
+    File {
+        /// Who uploaded it.
+        owner: UserId,
+        /// What it is for.
+        purpose: Purpose,
+    },
+}
+
+impl On<'_> {
+    /// This file.
+    pub fn file(media: &Media) -> Self {
+        Self::File { owner: media.owner, purpose: media.purpose }
+    }
 }
 
 /// Whether `user` may do `deed` on `on`. A deed that has no sense on such a thing is a mistake of ours, and refused.
@@ -122,6 +145,7 @@ pub fn may(user: UserId, deed: Deed, on: On<'_>) -> Result<(), Rejected> {
         On::Group { place, open, invited } => outsider(deed, place.is_some(), open, invited),
         On::Person { bond, privacy, acquainted } => person(user, deed, bond, privacy, acquainted),
         On::Oneself => oneself(deed),
+        On::File { owner, purpose } => file(deed, owner == user, purpose),
     }
 }
 
@@ -135,6 +159,7 @@ fn direct(user: UserId, deed: Deed, bond: &Bond) -> Result<(), Rejected> {
         Deed::Change | Deed::Open | Deed::SetRole(_) | Deed::HandOver => Err(Rejected::NotAGroup),
         Deed::Find | Deed::SeePresence | Deed::Relate | Deed::AddToGroup | Deed::InviteToGroup => Err(Rejected::Internal),
         Deed::Create | Deed::Manage | Deed::Set | Deed::Own | Deed::Watch => Err(Rejected::Internal),
+        Deed::Fetch | Deed::Attach | Deed::Show | Deed::Erase => Err(Rejected::Internal),
     }
 }
 
@@ -156,6 +181,7 @@ fn member(deed: Deed, role: Role) -> Result<(), Rejected> {
         Deed::Decline { own: true } => Err(Rejected::NoSuchConversation), // a member has no invitation
         Deed::Find | Deed::SeePresence | Deed::Relate | Deed::AddToGroup | Deed::InviteToGroup => Err(Rejected::Internal),
         Deed::Create | Deed::Manage | Deed::Set | Deed::Own | Deed::Watch => Err(Rejected::Internal),
+        Deed::Fetch | Deed::Attach | Deed::Show | Deed::Erase => Err(Rejected::Internal),
     }
 }
 
@@ -172,6 +198,7 @@ fn outsider(deed: Deed, former: bool, open: bool, invited: bool) -> Result<(), R
         Deed::Change | Deed::Open | Deed::SetRole(_) | Deed::HandOver => allowed(false),
         Deed::Find | Deed::SeePresence | Deed::Relate | Deed::AddToGroup | Deed::InviteToGroup => Err(Rejected::Internal),
         Deed::Create | Deed::Manage | Deed::Set | Deed::Own | Deed::Watch => Err(Rejected::Internal),
+        Deed::Fetch | Deed::Attach | Deed::Show | Deed::Erase => Err(Rejected::Internal),
     }
 }
 
@@ -189,6 +216,7 @@ fn person(user: UserId, deed: Deed, bond: &Bond, privacy: &Privacy, acquainted: 
         Deed::Add | Deed::Remove(_) | Deed::Leave | Deed::Invite | Deed::Join | Deed::Decline { .. } => Err(Rejected::Internal),
         Deed::Change | Deed::Open | Deed::SetRole(_) | Deed::HandOver => Err(Rejected::Internal),
         Deed::Create | Deed::Manage | Deed::Set | Deed::Own | Deed::Watch => Err(Rejected::Internal),
+        Deed::Fetch | Deed::Attach | Deed::Show | Deed::Erase => Err(Rejected::Internal),
     }
 }
 
@@ -202,6 +230,25 @@ fn oneself(deed: Deed) -> Result<(), Rejected> {
         }
         Deed::Add | Deed::Remove(_) | Deed::Leave | Deed::Invite | Deed::Join | Deed::Decline { .. } => Err(Rejected::Internal),
         Deed::Change | Deed::Open | Deed::SetRole(_) | Deed::HandOver => Err(Rejected::Internal),
+        Deed::Fetch | Deed::Attach | Deed::Show | Deed::Erase => Err(Rejected::Internal),
+    }
+}
+
+/// Another's file is as if it were not there; his picture may be seen by whoever knows its name.
+fn file(deed: Deed, own: bool, purpose: Purpose) -> Result<(), Rejected> {
+    let allowed = |allowed: bool| if allowed { Ok(()) } else { Err(Rejected::NoSuchMedia) };
+    match deed {
+        Deed::Fetch => allowed(own || purpose == Purpose::Picture),
+        Deed::Attach => allowed(own && purpose == Purpose::Attachment),
+        Deed::Show => allowed(own && purpose == Purpose::Picture),
+        Deed::Erase => allowed(own),
+        Deed::Read | Deed::Post | Deed::Mark | Deed::Type | Deed::React | Deed::Edit { .. } | Deed::Delete { .. } => {
+            Err(Rejected::Internal)
+        }
+        Deed::Add | Deed::Remove(_) | Deed::Leave | Deed::Invite | Deed::Join | Deed::Decline { .. } => Err(Rejected::Internal),
+        Deed::Change | Deed::Open | Deed::SetRole(_) | Deed::HandOver => Err(Rejected::Internal),
+        Deed::Find | Deed::SeePresence | Deed::Relate | Deed::AddToGroup | Deed::InviteToGroup => Err(Rejected::Internal),
+        Deed::Create | Deed::Manage | Deed::Set | Deed::Own | Deed::Watch => Err(Rejected::Internal),
     }
 }
 
@@ -236,6 +283,10 @@ pub enum Verb {
     Set,
     Own,
     Watch,
+    Fetch,
+    Attach,
+    Show,
+    Erase,
 }
 
 impl Deed {
@@ -269,6 +320,10 @@ impl Deed {
             Self::Set => Verb::Set,
             Self::Own => Verb::Own,
             Self::Watch => Verb::Watch,
+            Self::Fetch => Verb::Fetch,
+            Self::Attach => Verb::Attach,
+            Self::Show => Verb::Show,
+            Self::Erase => Verb::Erase,
         }
     }
 }
@@ -276,13 +331,13 @@ impl Deed {
 /// The deeds that judge a command: every one that it may come to.
 pub fn of_command(command: &Command) -> &'static [Verb] {
     match command {
-        Command::Post { .. } => &[Verb::Post],
+        Command::Post { .. } => &[Verb::Post, Verb::Attach],
         Command::Edit { .. } => &[Verb::Edit],
         Command::Delete { .. } => &[Verb::Delete],
         Command::React { .. } => &[Verb::React],
         Command::Forward { .. } => &[Verb::Read, Verb::Post],
         Command::CreateGroup { .. } => &[Verb::Create, Verb::AddToGroup],
-        Command::ChangeGroup { .. } => &[Verb::Change, Verb::Open],
+        Command::ChangeGroup { .. } => &[Verb::Change, Verb::Open, Verb::Show],
         Command::SetRole { .. } => &[Verb::SetRole],
         Command::HandOver { .. } => &[Verb::HandOver],
         Command::Invite { .. } => &[Verb::Invite, Verb::InviteToGroup],
@@ -315,7 +370,8 @@ pub fn of_query(query: &Query) -> &'static [Verb] {
 /// The deeds that judge a wish about the own account.
 pub fn of_manage(manage: &Manage) -> &'static [Verb] {
     match manage {
-        Manage::Show | Manage::Profile(_) | Manage::Password { .. } | Manage::Email { .. } | Manage::Logins => &[Verb::Manage],
+        Manage::Profile(_) => &[Verb::Manage, Verb::Show],
+        Manage::Show | Manage::Password { .. } | Manage::Email { .. } | Manage::Logins => &[Verb::Manage],
         Manage::EndLogin(_) | Manage::EndOtherLogins | Manage::EndAllLogins => &[Verb::Manage],
         Manage::Deactivate { .. } | Manage::Delete { .. } => &[Verb::Manage],
     }
@@ -331,7 +387,7 @@ mod tests {
     use crate::time::Timestamp;
 
     /// Every deed, with each of its variants that the rules tell apart.
-    const DEEDS: [(&str, Deed); 36] = [
+    const DEEDS: [(&str, Deed); 40] = [
         ("read", Deed::Read),
         ("post", Deed::Post),
         ("mark", Deed::Mark),
@@ -368,6 +424,10 @@ mod tests {
         ("set", Deed::Set),
         ("own", Deed::Own),
         ("watch", Deed::Watch),
+        ("fetch", Deed::Fetch),
+        ("attach", Deed::Attach),
+        ("show", Deed::Show),
+        ("erase", Deed::Erase),
     ];
 
     fn user(number: u64) -> UserId {
@@ -384,7 +444,7 @@ mod tests {
                 Err(Rejected::RoleTooLow) => 'n',
                 Err(Rejected::NotTheAuthor) => 'a',
                 Err(Rejected::Blocked { .. }) => 'b',
-                Err(Rejected::NoSuchConversation | Rejected::NoSuchUser) => '-',
+                Err(Rejected::NoSuchConversation | Rejected::NoSuchUser | Rejected::NoSuchMedia) => '-',
                 Err(Rejected::NotAGroup) => 'g',
                 Err(Rejected::OwnerCannotLeave) => 'o',
                 Err(Rejected::InvitationNeeded) => 'i',
@@ -408,25 +468,30 @@ mod tests {
         let person = |bond, privacy, acquainted| On::Person { bond, privacy, acquainted };
         let (of_member, of_admin, of_owner) = (place(Role::Member, None), place(Role::Admin, None), place(Role::Owner, None));
         let group = |place, open, invited| On::Group { place, open, invited };
+        let file = |owner, purpose| On::File { owner: user(owner), purpose };
         //                                                                           read post mark type react | edit | delete | members …
         let matrix = [
-            ("one of two", 1, direct(&free),                                         "yyyyyyayaaaggggggggggggggg.........."),
-            ("one of two, who is blocked", 1, direct(&blocked),                      "ybybbbayaaaggggggggggggggg.........."),
-            ("one of two, who blocks", 2, direct(&blocked),                          "ybybbbayaaaggggggggggggggg.........."),
-            ("neither of the two", 3, direct(&free),                                 "------------------------------------"),
-            ("stranger to a closed group", 3, group(None, false, false),             "--------------------------.........."),
-            ("stranger to an open group", 3, group(None, true, false),               "-----------------y--------.........."),
-            ("invited to a closed group", 3, group(None, false, true),               "-----------------yy-------.........."),
-            ("former member", 3, group(Some(&left), false, false),                   "y-------------------------.........."),
-            ("former member, invited", 3, group(Some(&left), false, true),           "y----------------yy-------.........."),
-            ("member", 3, group(Some(&of_member), false, false),                     "yyyyyyaynnnnnnnyny-nnnnnnn.........."),
-            ("admin", 3, group(Some(&of_admin), false, false),                       "yyyyyyayynnyynnyyy-yynnnnn.........."),
-            ("owner", 3, group(Some(&of_owner), true, false),                        "yyyyyyayyynyyynoyy-yyyyyny.........."),
-            ("person", 1, person(&free, &everyone, true),                            "..........................yyyyy....."),
-            ("person, never spoken to", 1, person(&free, &everyone, false),          "..........................y-yyy....."),
-            ("person, for friends alone", 1, person(&free, &friends, true),          "..........................y-yiy....."),
-            ("person, blocked", 1, person(&blocked, &everyone, true),                "..........................y-ybb....."),
-            ("oneself", 1, On::Oneself,                                              "..........................yy---yyyyy"),
+            ("one of two", 1, direct(&free),                                         "yyyyyyayaaaggggggggggggggg.............."),
+            ("one of two, who is blocked", 1, direct(&blocked),                      "ybybbbayaaaggggggggggggggg.............."),
+            ("one of two, who blocks", 2, direct(&blocked),                          "ybybbbayaaaggggggggggggggg.............."),
+            ("neither of the two", 3, direct(&free),                                 "----------------------------------------"),
+            ("stranger to a closed group", 3, group(None, false, false),             "--------------------------.............."),
+            ("stranger to an open group", 3, group(None, true, false),               "-----------------y--------.............."),
+            ("invited to a closed group", 3, group(None, false, true),               "-----------------yy-------.............."),
+            ("former member", 3, group(Some(&left), false, false),                   "y-------------------------.............."),
+            ("former member, invited", 3, group(Some(&left), false, true),           "y----------------yy-------.............."),
+            ("member", 3, group(Some(&of_member), false, false),                     "yyyyyyaynnnnnnnyny-nnnnnnn.............."),
+            ("admin", 3, group(Some(&of_admin), false, false),                       "yyyyyyayynnyynnyyy-yynnnnn.............."),
+            ("owner", 3, group(Some(&of_owner), true, false),                        "yyyyyyayyynyyynoyy-yyyyyny.............."),
+            ("person", 1, person(&free, &everyone, true),                            "..........................yyyyy........."),
+            ("person, never spoken to", 1, person(&free, &everyone, false),          "..........................y-yyy........."),
+            ("person, for friends alone", 1, person(&free, &friends, true),          "..........................y-yiy........."),
+            ("person, blocked", 1, person(&blocked, &everyone, true),                "..........................y-ybb........."),
+            ("oneself", 1, On::Oneself,                                              "..........................yy---yyyyy...."),
+            ("own attachment", 1, file(1, Purpose::Attachment),                      "....................................yy-y"),
+            ("own picture", 1, file(1, Purpose::Picture),                            "....................................y-yy"),
+            ("another's attachment", 2, file(1, Purpose::Attachment),                "....................................----"),
+            ("another's picture", 2, file(1, Purpose::Picture),                      "....................................y---"),
         ];
         for (who, number, on, expected) in matrix {
             let found = row(user(number), on);
@@ -466,6 +531,10 @@ mod tests {
             Verb::Set,
             Verb::Own,
             Verb::Watch,
+            Verb::Fetch,
+            Verb::Attach,
+            Verb::Show,
+            Verb::Erase,
         ];
         assert_eq!(listed, all.into_iter().collect());
     }

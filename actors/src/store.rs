@@ -338,12 +338,15 @@ pub trait MediaStore: Send + Sync + 'static {
     fn media(&self, id: MediaId) -> Answer<'_, Option<Versioned<Media>>>;
 
     /// Writes what is known of a file if its version is still `version` (0: it must not exist). Owner and size never
-    /// change. In the same commit it keeps the owner's sum and the file's place among those that fall due. Durable
-    /// before it answers.
+    /// change. In the same commit it keeps the owner's sum, and the file's place among the owner's and among those that
+    /// fall due. Durable before it answers.
     fn put_media(&self, media: Media, version: u64) -> Answer<'_, (), PutError>;
 
     /// The bytes of all files of a user that were not erased.
     fn media_used(&self, user: UserId) -> Answer<'_, u64>;
+
+    /// A user's files that were not erased, by name, after this one, at most `limit`.
+    fn media_of(&self, owner: UserId, after: Option<MediaId>, limit: usize) -> Answer<'_, Vec<MediaId>>;
 
     /// Files that were to be erased by `now` and were not, the longest due first, at most `limit`.
     fn media_due(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<MediaId>>;

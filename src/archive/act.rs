@@ -294,7 +294,7 @@ fn attachment_line(attachment: &Attachment) -> AttachmentLine<'_> {
     AttachmentLine {
         id: attachment.id.to_string().into(),
         name: Cow::Borrowed(&attachment.name),
-        kind: type_of(attachment.kind).into(),
+        kind: attachment.kind.media_type().into(),
         bytes: attachment.bytes,
         pixels: attachment.pixels,
         uploaded_at: attachment.uploaded_at.0,
@@ -315,47 +315,15 @@ fn attachment(line: AttachmentLine<'_>) -> Result<Attachment, Invalid> {
 }
 
 pub(super) fn picture_line(picture: Picture) -> PictureLine<'static> {
-    PictureLine { id: picture.id.to_string().into(), kind: type_of(picture.kind).into() }
+    PictureLine { id: picture.id.to_string().into(), kind: picture.kind.media_type().into() }
 }
 
 pub(super) fn picture(line: &PictureLine<'_>) -> Result<Picture, Invalid> {
     Ok(Picture { id: MediaId(u128::from_be_bytes(hex(&line.id, "id")?)), kind: kind(&line.kind)? })
 }
 
-const KINDS: [MediaKind; 12] = [
-    MediaKind::Jpeg,
-    MediaKind::Png,
-    MediaKind::Gif,
-    MediaKind::Webp,
-    MediaKind::Pdf,
-    MediaKind::Mp4,
-    MediaKind::Mp3,
-    MediaKind::Ogg,
-    MediaKind::Webm,
-    MediaKind::Wav,
-    MediaKind::Text,
-    MediaKind::Other,
-];
-
-fn type_of(kind: MediaKind) -> &'static str {
-    match kind {
-        MediaKind::Jpeg => "image/jpeg",
-        MediaKind::Png => "image/png",
-        MediaKind::Gif => "image/gif",
-        MediaKind::Webp => "image/webp",
-        MediaKind::Pdf => "application/pdf",
-        MediaKind::Mp4 => "video/mp4",
-        MediaKind::Mp3 => "audio/mpeg",
-        MediaKind::Ogg => "audio/ogg",
-        MediaKind::Webm => "video/webm",
-        MediaKind::Wav => "audio/wav",
-        MediaKind::Text => "text/plain",
-        MediaKind::Other => "application/octet-stream",
-    }
-}
-
 fn kind(text: &str) -> Result<MediaKind, Invalid> {
-    KINDS.into_iter().find(|kind| type_of(*kind) == text).ok_or(Invalid("type"))
+    MediaKind::of_media_type(text).ok_or(Invalid("type"))
 }
 
 fn setting_line(setting: Setting) -> SettingLine {

@@ -125,6 +125,7 @@ fn endpoint(doors: &Arc<Doors>, route: Route) -> MethodRouter {
                 account(&doors, route.endpoint, route.needs, request).await
             }
             Endpoint::Upload => media::upload(&doors, request).await,
+            Endpoint::Attached | Endpoint::AttachedThumbnail => media::attached(&doors, route.endpoint, request).await,
             Endpoint::File | Endpoint::Thumbnail | Endpoint::EraseFile => media::stored(&doors, route.endpoint, request).await,
         };
         answered.unwrap_or_else(|error| refused(&doors, &error))
@@ -176,6 +177,7 @@ async fn account(doors: &Doors, endpoint: Endpoint, needs: Needs, request: Reque
         }
         // These are answered before it comes here.
         Endpoint::Socket | Endpoint::Events | Endpoint::OpenApi | Endpoint::AsyncApi => Err(WireError::new(Code::Internal)),
+        Endpoint::Attached | Endpoint::AttachedThumbnail => Err(WireError::new(Code::Internal)),
         Endpoint::Upload | Endpoint::File | Endpoint::Thumbnail | Endpoint::EraseFile => Err(WireError::new(Code::Internal)),
     }
 }

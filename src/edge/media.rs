@@ -17,6 +17,7 @@ use actors::credential::Identity;
 use actors::id::UserId;
 use actors::limits::Limit;
 use actors::media::{Arrival, Attachment, Broken, Chunks, Media, MediaId, MediaRejected, Purpose};
+use actors::policy::{self, Deed, On};
 use actors::store::Answer;
 use axum::body::{Body, BodyDataStream};
 use axum::extract::Request;
@@ -33,9 +34,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::edge::doors::Doors;
 use crate::edge::greeting::count_refused;
 use crate::edge::http::{bare, bearer, json, refused};
+use crate::edge::rest::path;
 use crate::edge::uploads::NoPlace;
 use crate::protocol::error::{Code, WireError};
-use crate::protocol::media::{self, Wanted, Wish};
+use crate::protocol::media::{self, Place, Wanted, Wish};
 use crate::protocol::routes::Endpoint;
 
 /// For how long a body is read whose answer is certain already.
@@ -395,20 +397,44 @@ pub async fn stored(doors: &Doors, endpoint: Endpoint, request: Request) -> Resu
     let (parts, _) = request.into_parts();
     let user = identify(doors, &parts.headers).await?.user;
     let media = find(doors, named(&parts)?).await?;
-    if !media.is_open_to(user) {
-        return Err(WireError::new(Code::NoSuchFile));
-    }
+    let may = |deed| policy::may(user, deed, On::file(&media)).map_err(|rejected| WireError::from(&rejected));
     match endpoint {
-        Endpoint::File => serve(doors, &media, &parts, Sharing::SameOrigin).await,
-        Endpoint::Thumbnail => serve_thumbnail(doors, &media, &parts, Sharing::SameOrigin).await,
-        Endpoint::EraseFile if media.owner != user => Err(WireError::new(Code::NoSuchFile)),
+        Endpoint::File => {
+            may(Deed::Fetch)?;
+            serve(doors, &media, &parts, Sharing::SameOrigin).await
+        }
+        Endpoint::Thumbnail => {
+            may(Deed::Fetch)?;
+            serve_thumbnail(doors, &media, &parts, Sharing::SameOrigin).await
+        }
         Endpoint::EraseFile => {
+            may(Deed::Erase)?;
             doors.library.erase(media.attachment.id).await.map_err(refusal)?;
             Ok(bare(StatusCode::NO_CONTENT))
         }
         Endpoint::SignUp | Endpoint::LogIn | Endpoint::Refresh | Endpoint::LogOut => Err(WireError::new(Code::Internal)),
-        Endpoint::Me | Endpoint::Socket | Endpoint::Upload => Err(WireError::new(Code::Internal)),
+        Endpoint::Attached | Endpoint::AttachedThumbnail | Endpoint::Upload => Err(WireError::new(Code::Internal)),
+        Endpoint::Me | Endpoint::Socket => Err(WireError::new(Code::Internal)),
         Endpoint::Events | Endpoint::OpenApi | Endpoint::AsyncApi => Err(WireError::new(Code::Internal)),
+    }
+}
+
+/// `GET /v1/conversations/{conv}/messages/{seq}/media/{n}`, and its `/thumbnail`
+pub async fn attached(doors: &Doors, endpoint: Endpoint, request: Request) -> Result<Response, WireError> {
+    let (mut parts, _) = request.into_parts();
+    let user = identify(doors, &parts.headers).await?.user;
+    let place = doors.gate.enter(user).map_err(|(bucket, rejected)| {
+        doors.metrics.rate_limited(bucket);
+        WireError::from(&rejected)
+    })?;
+    let Place { conversation, seq, nth } = Place::of(&path(&mut parts).await?)?;
+    let found = doors.node.attachment(user, conversation, seq, nth).await;
+    let media = find(doors, found.map_err(|rejected| WireError::from(&rejected))?).await?;
+    drop(place);
+    if endpoint == Endpoint::AttachedThumbnail {
+        serve_thumbnail(doors, &media, &parts, Sharing::SameOrigin).await
+    } else {
+        serve(doors, &media, &parts, Sharing::SameOrigin).await
     }
 }
 

@@ -168,7 +168,8 @@ async fn body_of(doors: &Doors, headers: &HeaderMap, body: Body) -> Result<Optio
     }
 }
 
-async fn path(parts: &mut Parts) -> Result<Vec<(String, String)>, WireError> {
+/// What stands in the braces of a path.
+pub async fn path(parts: &mut Parts) -> Result<Vec<(String, String)>, WireError> {
     let found = RawPathParams::from_request_parts(parts, &()).await;
     let found = found.ok().ok_or_else(|| WireError::with(Code::Malformed, "the path is not percent-encoded UTF-8"))?;
     Ok(found.iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect())

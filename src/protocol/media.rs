@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::ops::Range;
 use std::time::Duration;
 
+use actors::id::{ConversationId, Seq};
 use actors::media::{Attachment, MediaId, MediaKind, NAMELESS, Purpose, file_name};
 use actors::time::Timestamp;
 use serde::Serialize;
@@ -103,6 +104,33 @@ fn hex(byte: u8) -> Option<u8> {
 pub fn file_of(text: &str) -> Result<MediaId, WireError> {
     let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     text.parse().ok().filter(|_| digits).ok_or(WireError::new(Code::NoSuchFile))
+}
+
+/// Where a file of a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The message.
+    pub seq: Seq,
+    /// Which of its files, counted from 0.
+    pub nth: usize,
+}
+
+impl Place {
+    /// The place that a path names; what cannot be one is none.
+    pub fn of(path: &[(String, String)]) -> Result<Self, WireError> {
+        let none = WireError::new(Code::NoSuchFile);
+        let text = |wanted: &str| path.iter().find(|(name, _)| name == wanted).map(|(_, text)| text.as_str());
+        let number = |wanted| text(wanted).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?.parse::<u64>().ok();
+        let conversation = text("conv").and_then(|text| text.parse().ok());
+        let seq = number("seq").and_then(|number| Seq::new(number).ok());
+        let nth = number("n").and_then(|number| usize::try_from(number).ok());
+        match (conversation, seq, nth) {
+            (Some(conversation), Some(seq), Some(nth)) => Ok(Self { conversation, seq, nth }),
+            (None, _, _) | (_, None, _) | (_, _, None) => Err(none),
+        }
+    }
 }
 
 /// A file as the native protocol shows it.
@@ -280,6 +308,20 @@ mod tests {
         {
             assert!(file_of(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_place_of_a_file_is_read_whole() {
+        let path = |conv: &str, seq: &str, n: &str| {
+            let words = [("conv", conv), ("seq", seq), ("n", n)];
+            Place::of(&words.map(|(name, text)| (name.to_owned(), text.to_owned())))
+        };
+        let place = path("g12", "42", "9").expect("good");
+        assert_eq!((place.conversation.to_string(), place.seq.get(), place.nth), ("g12".to_owned(), 42, 9));
+        for wrong in [("g0", "1", "0"), ("x", "1", "0"), ("g1", "-1", "0"), ("g1", "+1", "0"), ("g1", "1", ""), ("g1", "1", "99999999999999999999")] {
+            assert!(path(wrong.0, wrong.1, wrong.2).is_err(), "{wrong:?}");
+        }
+        assert!(Place::of(&[]).is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use actors::id::NUMBER_MAX;
 use serde_json::{Map, Value, json};
 
 use crate::protocol::media::AttachmentBody;
@@ -68,6 +69,12 @@ fn described(endpoint: Endpoint) -> Described {
         }
         Endpoint::File => described("media.get", "The bytes of a file, whole or in part.", &[], 200, Said::Bytes),
         Endpoint::Thumbnail => described("media.thumbnail", "The small image of an image.", &[], 200, Said::Bytes),
+        Endpoint::Attached => {
+            described("media.of_message", "The bytes of a file of a message, counted from 0, for whoever may read it.", &[], 200, Said::Bytes)
+        }
+        Endpoint::AttachedThumbnail => {
+            described("media.thumbnail_of_message", "The small image of an image of a message.", &[], 200, Said::Bytes)
+        }
         Endpoint::EraseFile => described("media.erase", "Erases a file.", &[], 204, Said::Nothing),
         Endpoint::OpenApi => described("openapi", "This document.", &[], 200, Said::Document),
         Endpoint::AsyncApi => described("asyncapi", "The description of the socket.", &[], 200, Said::Document),
@@ -130,7 +137,7 @@ fn plain(route: &PlainRoute) -> Value {
         .path
         .split('/')
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
-        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"}}))
+        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": in_plain_path(name)}))
         .collect();
     if route.endpoint == Endpoint::Upload {
         let word = |name, schema: Value| json!({"name": name, "in": "query", "required": false, "schema": schema});
@@ -151,6 +158,16 @@ fn plain(route: &PlainRoute) -> Value {
     };
     operation["responses"] = responses(status, content, false);
     operation
+}
+
+/// What may stand in the braces of a path that is no twin's.
+fn in_plain_path(name: &str) -> Value {
+    match name {
+        "conv" => of(Kind::Conv, Place::Parameter),
+        "seq" => of(Kind::Number(1, NUMBER_MAX), Place::Parameter),
+        "n" => json!({"type": "integer", "minimum": 0}),
+        _ => json!({"type": "string", "pattern": "^[0-9a-f]{32}$"}),
+    }
 }
 
 fn twin(row: &Row, route: &Route) -> Value {

@@ -44,6 +44,10 @@ pub enum Endpoint {
     File,
     /// The small image of an image.
     Thumbnail,
+    /// The bytes of a file of a message.
+    Attached,
+    /// The small image of an image of a message.
+    AttachedThumbnail,
     /// Erases a file.
     EraseFile,
 }
@@ -58,7 +62,7 @@ pub enum Needs {
 }
 
 /// The table.
-pub fn routes() -> [Route; 13] {
+pub fn routes() -> [Route; 15] {
     let route = |method, path, endpoint, needs| Route { method, path, endpoint, needs };
     [
         route(Method::POST, "/v1/accounts", Endpoint::SignUp, Needs::Nothing),
@@ -70,6 +74,8 @@ pub fn routes() -> [Route; 13] {
         route(Method::GET, "/v1/media/{id}", Endpoint::File, Needs::Bearer),
         route(Method::GET, "/v1/media/{id}/thumbnail", Endpoint::Thumbnail, Needs::Bearer),
         route(Method::DELETE, "/v1/media/{id}", Endpoint::EraseFile, Needs::Bearer),
+        route(Method::GET, "/v1/conversations/{conv}/messages/{seq}/media/{n}", Endpoint::Attached, Needs::Bearer),
+        route(Method::GET, "/v1/conversations/{conv}/messages/{seq}/media/{n}/thumbnail", Endpoint::AttachedThumbnail, Needs::Bearer),
         route(Method::GET, "/v1/ws", Endpoint::Socket, Needs::Nothing),
         route(Method::GET, "/v1/events", Endpoint::Events, Needs::Bearer),
         route(Method::GET, "/v1/openapi.json", Endpoint::OpenApi, Needs::Nothing),

@@ -1,5 +1,5 @@
-//! What goes with a deleted account: its logins, places in groups, friendships and requests, blocks, notices, and where
-//! it is configured so its messages.
+//! What goes with a deleted account: its logins, places in groups, friendships and requests, blocks, notices, files, and
+//! where it is configured so its messages.
 //!
 //! One account after the other, each step through the way that its owner would have gone, so that every rule holds and
 //! whoever it concerns is told. Every step may be repeated: what a crash interrupts is begun again, since the account is
@@ -17,6 +17,7 @@ use crate::command::Command;
 use crate::content::ClientKey;
 use crate::conversation::mail::Request;
 use crate::entry::{Act, Head, Membership, Role};
+use crate::files;
 use crate::home;
 use crate::home::mail::Note;
 use crate::id::{ConversationId, Door, GroupId, LogId, Pair, Seq, UserId};
@@ -108,6 +109,7 @@ impl Erasure<'_> {
         }
         self.dissolve_bonds().await?;
         self.withdraw_notices().await?;
+        self.let_files_go().await?;
         let done = accounts.change(self.user, |account| {
             account.erasing = false;
             Ok(())
@@ -206,6 +208,23 @@ impl Erasure<'_> {
             }
         }
         Ok(members.first().map(|(user, _)| *user))
+    }
+
+    // ── files ──
+
+    /// All of them, also where messages stay: then those show that there was a file.
+    async fn let_files_go(&self) -> Result<(), Rejected> {
+        let mut after = None;
+        loop {
+            let page = self.node.world().store.media_of(self.user, after, ROWS).await.map_err(unavailable)?;
+            for file in &page {
+                files::expire(self.node, *file).await?;
+            }
+            if page.len() < ROWS {
+                return Ok(());
+            }
+            after = page.last().copied();
+        }
     }
 
     // ── bonds and notices ──

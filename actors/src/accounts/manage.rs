@@ -6,11 +6,12 @@
 use crate::account::{Account, AccountField, Email, Password, Picture, Standing, Username};
 use crate::command::{Manage, ProfileChange};
 use crate::credential::{Identity, PasswordVerdict};
+use crate::files;
 use crate::id::UserId;
 use crate::rejected::Rejected;
 use crate::view::View;
 
-use super::{Accounts, busy, picture};
+use super::{Accounts, busy};
 
 impl Accounts<'_> {
     /// Carries out a wish about one's own account.
@@ -57,11 +58,14 @@ impl Accounts<'_> {
             return Err(Rejected::InvalidAccount { field: AccountField::Username });
         }
         let picture = match change.picture {
-            Some(Some(file)) => Show::This(picture::own(self.0, user, file).await?),
+            Some(Some(file)) => Show::This(files::picture(self.0, user, file).await?),
             Some(None) => Show::None,
             None => Show::AsBefore,
         };
-        let changed = self.change_open(user, |account| profile(account, change, picture)).await?;
+        let (before, changed) = self.change_open(user, |account| profile(account, change, picture)).await?;
+        if let Some(replaced) = before.picture.filter(|before| changed.picture.is_none_or(|picture| picture.id != before.id)) {
+            files::let_go(self.0, replaced.id).await;
+        }
         Ok(View::Account(Box::new(changed)))
     }
 
@@ -78,13 +82,13 @@ impl Accounts<'_> {
 
     async fn change_email(&self, user: UserId, password: Password, email: Email) -> Result<View, Rejected> {
         self.check(user, password).await?;
-        let changed = self.change_open(user, |account| account.email = email.clone()).await?;
+        let (_, changed) = self.change_open(user, |account| account.email = email.clone()).await?;
         Ok(View::Account(Box::new(changed)))
     }
 
-    /// Changes an account that its owner may use: it may have been closed a moment ago.
-    async fn change_open(&self, user: UserId, apply: impl Fn(&mut Account)) -> Result<Account, Rejected> {
-        let changed = self.change(user, |account| {
+    /// Changes an account that its owner may use: it may have been closed a moment ago. What it was, and what it is.
+    async fn change_open(&self, user: UserId, apply: impl Fn(&mut Account)) -> Result<(Account, Account), Rejected> {
+        let changed = self.change_from(user, |account| {
             if !account.is_active() {
                 return Err(Rejected::AccountDisabled);
             }

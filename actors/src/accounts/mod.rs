@@ -9,7 +9,6 @@ mod logins;
 mod identity;
 mod manage;
 mod standing;
-mod picture;
 pub mod erasure;
 
 use std::time::Duration;
@@ -44,19 +43,28 @@ impl<'a> Accounts<'a> {
     /// Changes an account, and says so in its owner's log. `apply` is asked again where somebody else was faster; what
     /// it leaves as it was is not written.
     async fn change(&self, user: UserId, apply: impl Fn(&mut Account) -> Result<(), Rejected>) -> Result<Account, Rejected> {
+        self.change_from(user, apply).await.map(|(_, changed)| changed)
+    }
+
+    /// The same, with what the account was before.
+    async fn change_from(
+        &self,
+        user: UserId,
+        apply: impl Fn(&mut Account) -> Result<(), Rejected>,
+    ) -> Result<(Account, Account), Rejected> {
         for _ in 0..PUT_TRIES {
             let stands = self.account(AccountKey::Id(user)).await?.ok_or(Rejected::NoSuchUser)?;
             let mut account = stands.row.clone();
             apply(&mut account)?;
             if account == stands.row {
-                return Ok(account);
+                return Ok((stands.row, account));
             }
             account.updated_at = self.0.now();
             match self.0.world().store.put_account(account.clone(), stands.version).await {
                 Ok(()) => {
                     self.0.note(user, Note::account_changed(stands.version + 1, None));
                     self.0.renew_card(&account);
-                    return Ok(account);
+                    return Ok((stands.row, account));
                 }
                 Err(PutError::Changed) => {}
                 Err(PutError::Taken(field)) => return Err(Rejected::Taken { field }),

@@ -5,6 +5,7 @@ use crate::command::Cursor;
 use crate::conversation::amend::Target;
 use crate::entry::{Entry, Invitation};
 use crate::id::{ConversationId, LogId, MessageId, Pair, Seq, UserId};
+use crate::media::MediaId;
 use crate::node::Node;
 use crate::policy::Deed;
 use crate::rejected::Rejected;
@@ -31,6 +32,32 @@ pub(super) async fn by_number(node: &Node, viewer: UserId, id: MessageId) -> Res
     let shown = shown::overlaid(node, viewer, conversation, vec![entry]).await?.pop().ok_or_else(absent)?;
     let tail = Cursor { incarnation: standing.head.incarnation, seq: standing.readable };
     Ok(View::Message(conversation, tail, shown))
+}
+
+/// A file of a message, counted from 0, for whoever may read the message now: up to his removal, above what he has
+/// cleared, and neither deleted nor hidden.
+pub(crate) async fn attachment(
+    node: &Node,
+    viewer: UserId,
+    conversation: ConversationId,
+    seq: Seq,
+    nth: usize,
+) -> Result<MediaId, Rejected> {
+    let absent = || Rejected::NoSuchEntry { seq };
+    let standing = standing::of(node, viewer, conversation).await?;
+    if !standing.shows(seq) {
+        return Err(absent());
+    }
+    let entry = read(node, conversation, seq).await?.ok_or_else(absent)?;
+    let shown = shown::overlaid(node, viewer, conversation, vec![entry]).await?.pop().filter(|shown| !shown.hidden).ok_or_else(absent)?;
+    let target = Target {
+        entry: shown.entry,
+        amendment: shown.amendment.map(|amendment| *amendment).unwrap_or_default(),
+        own: vec![],
+        gone: Bits::default(),
+        edits: vec![],
+    };
+    target.content()?.attachments.get(nth).map(|file| file.id).ok_or(Rejected::NoSuchMedia)
 }
 
 async fn read(node: &Node, conversation: ConversationId, seq: Seq) -> Result<Option<Entry>, Rejected> {

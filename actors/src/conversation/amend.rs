@@ -10,6 +10,7 @@ use crate::content::{Content, Reaction};
 use crate::entry::{Act, Amendment, Digest, Entry, Erased, Row};
 use crate::id::{Seq, UserId};
 use crate::limits::{Limit, Limits};
+use crate::media::MediaId;
 use crate::policy::Deed;
 use crate::rejected::Rejected;
 use crate::time::Timestamp;
@@ -130,6 +131,7 @@ pub(super) fn project(target: &Target, entry: &Entry) -> Vec<Row> {
             let deleted = Amendment { deleted: Some((entry.author, entry.at)), ..Amendment::default() };
             let mut rows = vec![Row::Amended(seq, deleted), Row::Gone(span, target.gone.clone().with(place))];
             rows.extend([&target.entry].into_iter().chain(&target.edits).map(|entry| Row::Erased(Arc::new(erased(entry)))));
+            rows.extend(own_files(before).map(|file| Row::Expired(file, entry.at)));
             rows
         }
         Act::Reacted { reaction, on, .. } => {
@@ -158,6 +160,13 @@ pub(super) fn project(target: &Target, entry: &Entry) -> Vec<Row> {
         Act::Declined { .. } | Act::Appeared { .. } | Act::Vanished { .. } | Act::Set { .. } | Act::Noticed(_) => vec![],
         Act::Withdrawn { .. } | Act::NoticesRead { .. } | Act::Related { .. } | Act::AccountChanged => vec![],
     }
+}
+
+/// The files that go with a message when it is deleted: those that came with it. What was forwarded stays the first
+/// message's, and goes with that.
+fn own_files(content: &Content) -> impl Iterator<Item = MediaId> {
+    let own = if content.forwarded.is_none() { &content.attachments[..] } else { &[] };
+    own.iter().map(|file| file.id)
 }
 
 /// The same entry without what it said. A repetition of its request is still the same request.

@@ -11,6 +11,7 @@ use crate::bits::Bits;
 use crate::cards::Card;
 use crate::content::{Content, Forwarded};
 use crate::entry::{Act, Amendment, Entry, Notice};
+use crate::files;
 use crate::home::mail::Note;
 use crate::id::{ConversationId, DirectNumber, GroupId, LogId, Pair, Seq, UserId};
 use crate::limits::Limit;
@@ -27,7 +28,7 @@ use crate::view::Appended;
 use super::actor::RETRY_AFTER;
 use super::amend::Target;
 use super::gone::place_of;
-use super::load::{check_attachments, check_picture, introduce, tell_home};
+use super::load::{introduce, tell_home};
 use super::relate::{Related, Wish};
 
 /// What is to be done.
@@ -68,14 +69,12 @@ pub(crate) struct Post {
     pub card: bool,
     /// The files that it names.
     pub media: Vec<MediaId>,
-    /// What was said of them.
-    pub given: Vec<Attachment>,
 }
 
 impl Post {
     /// A message of this user that needs nothing.
     pub(crate) fn of(author: UserId) -> Self {
-        Self { author, introduce: false, number: false, card: false, media: vec![], given: vec![] }
+        Self { author, introduce: false, number: false, card: false, media: vec![] }
     }
 }
 
@@ -147,7 +146,7 @@ pub(super) async fn run(node: &Node, id: ConversationId, tail: Seq, errand: Erra
             Ok(Done::Known)
         }
         Errand::Read(user, seq, whole) => Ok(Done::Read(Box::new(read(node, id, user, seq, whole).await?))),
-        Errand::Picture(user, file) => Ok(Done::Picture(check_picture(node, user, file).await?)),
+        Errand::Picture(user, file) => Ok(Done::Picture(files::picture(node, user, file).await?)),
         Errand::Find(seq) => {
             let entry = entry(node, id, seq).await?.ok_or(Rejected::Internal)?;
             Ok(Done::Found(Appended { conversation: id, seq, pos: entry.pos, id: entry.id, at: entry.at, duplicate: true }))
@@ -169,7 +168,7 @@ async fn ask<T>(node: &Node, call: impl Future<Output = Result<T, StoreError>>) 
 async fn ready(node: &Node, id: ConversationId, tail: Seq, post: &Post) -> Result<Ready, Rejected> {
     let mut ready = Ready::default();
     if !post.media.is_empty() {
-        ready.attachments = check_attachments(node, post.author, &post.media, &post.given).await?;
+        ready.attachments = files::attachments(node, post.author, &post.media).await?;
     }
     if post.number {
         let number = ask(node, node.numbers().take(Sequence::Directs, 0)).await?;

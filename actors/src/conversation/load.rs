@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use tokio::sync::oneshot;
 
-use crate::account::{Account, Picture};
+use crate::account::Account;
 use crate::entry::{Entry, GroupRow, Head};
 use crate::home;
 use crate::home::mail::Note;
 use crate::id::{ConversationId, GroupId, LogId, Pair, Pos, Seq, UserId};
 use crate::limits::Limit;
 use crate::log::scribe::within;
-use crate::media::{Attachment, MediaId};
 use crate::node::Node;
 use crate::rejected::Rejected;
 use crate::store::{Store, StoreError};
@@ -83,25 +82,6 @@ async fn members(store: &dyn Store, id: GroupId, row: GroupRow, page_size: usize
             break Ok(Group { row, places, invited });
         }
     }
-}
-
-/// The files of a message, which must be its author's, as the message shows them.
-/// NOTE: who keeps files is not asked yet: they must come complete in the content.
-pub(super) async fn check_attachments(
-    _node: &Node,
-    author: UserId,
-    media: &[MediaId],
-    given: &[Attachment],
-) -> Result<Vec<Attachment>, Rejected> {
-    tracing::trace!(user = author.get(), files = media.len(), "a message with files");
-    media.iter().map(|id| given.iter().find(|file| file.id == *id).cloned().ok_or(Rejected::NoSuchMedia)).collect()
-}
-
-/// The file that is to be a group's picture, which must be a picture that this user has uploaded.
-/// NOTE: who keeps files is not asked yet: there are none.
-pub(super) async fn check_picture(_node: &Node, user: UserId, file: MediaId) -> Result<Picture, Rejected> {
-    tracing::trace!(user = user.get(), ?file, "a group's picture");
-    Err(Rejected::NoSuchMedia)
 }
 
 /// Checks that the users exist and writes the conversation into their lists and own logs. Idempotent: the key of the

@@ -64,18 +64,13 @@ impl Running {
 
     /// What must be readied before a message of this user is stored; mostly nothing.
     fn goes_with(&self, request: &Request) -> Option<Post> {
-        let (media, given) = if let Command::Post { media, content, .. } = &request.command {
-            (media.clone(), content.attachments.clone())
-        } else {
-            (vec![], vec![])
-        };
+        let media = if let Command::Post { media, .. } = &request.command { media.clone() } else { vec![] };
         let post = Post {
             author: request.user,
             introduce: !self.introduced,
             number: self.state.as_ref().and_then(|state| state.direct()).is_some_and(|direct| direct.number.is_none()),
             card: !self.cards.contains_key(&request.user),
             media,
-            given,
         };
         (post.introduce || post.number || post.card || !post.media.is_empty()).then_some(post)
     }

@@ -260,7 +260,11 @@ impl Conversation {
                 rows.extend(place.map(|place| Row::Member(*member, Membership { until: Some(entry.seq), ..*place })));
                 rows
             }
-            Act::Changed(change) => vec![Row::Group(with(&group.row, change, entry.at))],
+            Act::Changed(change) => {
+                let replaced = group.row.picture.filter(|stands| change.picture.is_some_and(|by| by.is_none_or(|by| by.id != stands.id)));
+                let group = Row::Group(with(&group.row, change, entry.at));
+                [group].into_iter().chain(replaced.map(|picture| Row::Expired(picture.id, entry.at))).collect()
+            }
             Act::RoleSet { member, role } => {
                 group.places.get(member).map(|place| Row::Member(*member, Membership { role: *role, ..*place })).into_iter().collect()
             }
@@ -321,7 +325,8 @@ impl Conversation {
             (Row::Gone(span, bits), _) => self.gone.put(span, bits),
             (Row::Member(..) | Row::Invited(..), Members::Direct(_) | Members::NoGroup) => {}
             // Nothing of these is kept here.
-            (Row::Own(..) | Row::Direct(_) | Row::Amended(..) | Row::Reactions(..) | Row::Erased(_), _) => {}
+            (Row::Own(..) | Row::Direct(_) | Row::Amended(..) | Row::Reactions(..), _) => {}
+            (Row::Erased(_) | Row::Expired(..), _) => {}
             (Row::Listed(..) | Row::Preferences(..) | Row::Hidden(..) | Row::Notice(..) | Row::NoticesRead(_), _) => {}
         }
         false

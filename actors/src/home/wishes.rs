@@ -42,6 +42,7 @@ impl InHand {
             | Row::Reactions(..)
             | Row::Gone(..)
             | Row::Erased(_)
+            | Row::Expired(..)
             | Row::Invited(..)
             | Row::Preferences(..)
             | Row::Hidden(..)

@@ -9,11 +9,15 @@ use actors::entry::Act;
 use actors::event::Event;
 use actors::id::{Door, LoginId};
 use actors::limits::{Limit, Limits};
+use actors::media::{Media, MediaId, Purpose};
 use actors::outbound::CloseReason;
 use actors::rejected::Rejected;
-use actors::store::{LogStore, Sequence};
+use actors::store::{LogStore, MediaStore, Sequence};
+use actors::testkit::memory::{Call, Fault};
+use actors::time::Clock;
 use actors::view::{LoginView, View};
 
+use crate::messages::{media, upload};
 use crate::world::{Stage, user};
 
 fn device(says: &str) -> Device {
@@ -252,4 +256,43 @@ async fn changes_of_an_account_have_a_share_of_their_own() {
     assert!(matches!(stage.manage(identity, guess()).await, Err(Rejected::TooFast { bucket: "profiles", .. })));
     assert!(stage.manage(identity, Manage::Show).await.is_ok());
     assert!(stage.manage(identity, Manage::Logins).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_picture_is_an_own_one_and_the_one_before_expires() {
+    let stage = Stage::new().await;
+    let (_, identity) = stage.log_in(1, "").await;
+    for (number, owner) in [(1, 1), (2, 1), (3, 2)] {
+        upload(&stage, Media { purpose: Purpose::Picture, ..media(number, owner) }).await;
+    }
+    upload(&stage, media(4, 1)).await;
+    let show = async |picture: Option<u128>| {
+        let change = ProfileChange { picture: Some(picture.map(MediaId)), ..ProfileChange::default() };
+        stage.manage(identity, Manage::Profile(Box::new(change))).await.map(|view| match view {
+            View::Account(account) => account.picture.map(|picture| picture.id.0),
+            other => unreachable!("{other:?}"),
+        })
+    };
+    let is_gone = async |number| {
+        let row = stage.store.media(MediaId(number)).await.expect("readable").expect("it was uploaded");
+        row.row.is_gone(stage.clock.now())
+    };
+    for foreign in [3, 4, 9] {
+        assert_eq!(show(Some(foreign)).await, Err(Rejected::NoSuchMedia));
+    }
+    assert_eq!(show(Some(1)).await, Ok(Some(1)));
+    assert_eq!(show(Some(1)).await, Ok(Some(1)));
+    assert!(!is_gone(1).await);
+    let mut puts = 0;
+    stage.store.set_faults(Box::new(move |call| {
+        puts += u32::from(call == Call::Put);
+        (call == Call::Put && (2..4).contains(&puts)).then_some(Fault::Before) // the account's is the first
+    }));
+    assert_eq!(show(Some(2)).await, Ok(Some(2)));
+    assert!(!is_gone(1).await, "the store did not answer");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(is_gone(1).await, "it was tried again");
+    assert_eq!(show(None).await, Ok(None));
+    assert!(is_gone(1).await && is_gone(2).await);
+    assert_eq!(show(Some(2)).await, Err(Rejected::NoSuchMedia));
 }

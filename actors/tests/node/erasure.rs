@@ -6,17 +6,20 @@ use actors::account::{Device, Password, Standing};
 use actors::accounts::erasure::MessagesOfDeleted;
 use actors::accounts::{LogInBy, SignUp};
 use actors::command::{BondFilter, Command, Manage, Query};
-use actors::content::GroupName;
+use actors::content::{Content, GroupName};
 use actors::entry::{Act, Role};
 use actors::id::{ConversationId, LogId, Seq};
 use actors::limits::Limits;
+use actors::media::MediaId;
 use actors::outbound::CloseReason;
 use actors::rejected::Rejected;
 use actors::relation::Step;
-use actors::store::{AccountKey, AccountStore, HomeStore, LogStore, MemberStore, RelationStore, Sequence};
+use actors::store::{AccountKey, AccountStore, HomeStore, LogStore, MediaStore, MemberStore, RelationStore, Sequence};
+use actors::time::Clock;
 use actors::view::View;
 
 use crate::homes::{ASK, relate};
+use crate::messages::{media, upload};
 use crate::world::{Device as Client, Stage, direct, key, user};
 
 async fn delete(stage: &Stage, number: u64) {
@@ -191,4 +194,27 @@ async fn a_node_that_erases_hears_of_each_deletion() {
         erased(&stage).await;
         assert!(begun.elapsed() < Duration::from_secs(30), "it does not wait for the next look");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_files_expire_whoever_shows_them() {
+    let stage = Stage::new().await;
+    stage.node.erase_deleted(MessagesOfDeleted::Stay);
+    let mut ann = stage.connect(1).await;
+    for number in 1..=450 {
+        upload(&stage, media(number, 1)).await;
+    }
+    upload(&stage, media(1_000, 2)).await;
+    let post = |conversation, file| {
+        Command::Post { conversation, client_key: key("k"), content: Content::default(), media: vec![MediaId(file)] }
+    };
+    ann.done(post(direct(1, 2), 7)).await;
+    delete(&stage, 1).await;
+    erased(&stage).await;
+    let now = stage.clock.now();
+    let is_gone = async |number| stage.store.media(MediaId(number)).await.expect("readable").expect("it was uploaded").row.is_gone(now);
+    for number in 1..=450 {
+        assert!(is_gone(number).await, "{number}");
+    }
+    assert!(!is_gone(1_000).await, "it is another's");
 }

@@ -2,14 +2,15 @@
 
 use actors::command::{Command, Cursor, Query, Wish};
 use actors::content::{Content, Reaction};
-use actors::entry::{Act, Erased};
+use actors::entry::{Act, Erased, GroupChange};
 use actors::event::{Event, Scene};
 use actors::id::{ConversationId, Incarnation, MessageId, Seq};
 use actors::limits::{Limit, Limits};
-use actors::media::{Attachment, MediaId};
+use actors::media::{Attachment, Media, MediaId, Purpose};
 use actors::rejected::Rejected;
-use actors::store::MessageStore;
+use actors::store::{MediaStore, MessageStore};
 use actors::testkit::memory::{Call, Fault};
+use actors::time::Clock;
 use actors::view::{About, ConversationView, Resumed, Shown, View};
 
 use crate::groups::{add, created};
@@ -272,18 +273,26 @@ async fn files_travel_with_a_message_and_are_known_by_their_names() {
     let carry = |key_text: &str, numbers: &[u128]| Command::Post {
         conversation: PAIR(),
         client_key: key(key_text),
-        content: Content { attachments: numbers.iter().map(|number| file(*number)).collect(), ..Content::default() },
+        content: Content::default(),
         media: numbers.iter().map(|number| MediaId(*number)).collect(),
     };
+    for number in 1..=11 {
+        upload(&stage, Media { attachment: file(number), ..media(number, 1) }).await;
+    }
     ann.done(carry("k1", &[1, 2])).await;
     let Act::Message(content) = &ben.history(PAIR()).await.entries[0].entry.act.clone() else { unreachable!("no message") };
     assert_eq!(content.attachments, [file(1), file(2)]);
-    let named =
-        Command::Post { conversation: PAIR(), client_key: key("k1"), content: Content::default(), media: vec![MediaId(1), MediaId(2)] };
-    assert!(ann.done(named).await.duplicate, "the names alone tell that it is the same");
+    assert!(ann.done(carry("k1", &[1, 2])).await.duplicate, "the names alone tell that it is the same");
     assert!(matches!(ann.ask(carry("k1", &[1])).await, Err(Rejected::KeyReused { .. })));
-    let unknown = Command::Post { conversation: PAIR(), client_key: key("k2"), content: Content::default(), media: vec![MediaId(9)] };
-    assert_eq!(ann.ask(unknown).await, Err(Rejected::NoSuchMedia));
+    let now = stage.clock.now();
+    upload(&stage, Media { erased_at: Some(now), ..media(50, 1) }).await;
+    upload(&stage, media(51, 1).expired(now).expect("it is there")).await;
+    upload(&stage, media(52, 2)).await;
+    upload(&stage, Media { purpose: Purpose::Picture, ..media(53, 1) }).await;
+    for (number, why) in [(99, "unknown"), (50, "erased"), (51, "expired"), (52, "another's"), (53, "a picture")] {
+        assert_eq!(ann.ask(carry("k2", &[1, number])).await, Err(Rejected::NoSuchMedia), "{why}");
+    }
+    assert_eq!(ann.conversation(PAIR()).await.tail.seq, seq(1), "nothing of them is stored");
     let many: Vec<u128> = (1..=11).collect();
     assert_eq!(ann.ask(carry("k3", &many)).await, Err(Rejected::TooManyItems { field: "attachments", max: 10 }));
     ann.done(carry("k4", &many[..10])).await;
@@ -291,6 +300,87 @@ async fn files_travel_with_a_message_and_are_known_by_their_names() {
     let (content, _) = ben.history(PAIR()).await.entries[0].amendment.clone().expect("edited").edited.expect("edited");
     assert_eq!(content.attachments.len(), 2, "an edit leaves the files");
     ben.done(forward(direct(2, 3), "f1", PAIR(), 1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_files_of_a_deleted_message_expire_and_those_of_a_forwarded_one_stay() {
+    let stage = Stage::new().await;
+    let (mut ann, mut ben) = two(&stage).await;
+    for number in 1..=4 {
+        upload(&stage, media(number, 1)).await;
+    }
+    let carry = |key_text: &str, numbers: &[u128]| Command::Post {
+        conversation: PAIR(),
+        client_key: key(key_text),
+        content: Content::default(),
+        media: numbers.iter().map(|number| MediaId(*number)).collect(),
+    };
+    ann.done(carry("k1", &[1, 2])).await;
+    ann.done(carry("k2", &[3])).await;
+    ann.done(forward(direct(1, 3), "f1", PAIR(), 1)).await;
+    let of = async |user, conversation, message, nth| stage.node.attachment(user, conversation, seq(message), nth).await;
+    assert_eq!(of(user(2), PAIR(), 1, 1).await, Ok(MediaId(2)));
+    assert_eq!(of(user(2), PAIR(), 1, 2).await, Err(Rejected::NoSuchMedia));
+    assert_eq!(of(user(3), direct(1, 3), 1, 0).await, Ok(MediaId(1)), "whoever it was forwarded to reads it there");
+    assert_eq!(of(user(3), PAIR(), 1, 0).await, Err(Rejected::NoSuchConversation));
+    let is_gone = async |number| {
+        let row = stage.store.media(MediaId(number)).await.expect("readable").expect("it was uploaded");
+        row.row.is_gone(stage.clock.now())
+    };
+    ann.done(delete(direct(1, 3), "d1", 1)).await;
+    assert!(!is_gone(1).await && !is_gone(2).await, "they are the first message's");
+    ann.done(delete(PAIR(), "d2", 1)).await;
+    assert!(is_gone(1).await && is_gone(2).await && !is_gone(3).await && !is_gone(4).await);
+    assert_eq!(of(user(2), PAIR(), 1, 0).await, Err(Rejected::MessageDeleted { seq: seq(1) }));
+    assert_eq!(of(user(2), PAIR(), 2, 0).await, Ok(MediaId(3)));
+    let hide = Command::Set { conversation: PAIR(), client_key: key("h1"), setting: Wish::Hide(seq(2)) };
+    assert!(ben.ask(hide).await.is_ok());
+    assert_eq!(of(user(2), PAIR(), 2, 0).await, Err(Rejected::NoSuchEntry { seq: seq(2) }));
+    assert_eq!(of(user(1), PAIR(), 2, 0).await, Ok(MediaId(3)));
+    assert_eq!(of(user(1), PAIR(), 3, 0).await, Err(Rejected::NotAMessage { seq: seq(3) }));
+    assert_eq!(of(user(1), PAIR(), 9, 0).await, Err(Rejected::NoSuchEntry { seq: seq(9) }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_groups_picture_is_an_own_one_and_the_one_before_expires() {
+    let stage = Stage::new().await;
+    let (mut ann, _ben) = two(&stage).await;
+    let group = created(&mut ann, &[2]).await;
+    for number in 1..=2 {
+        upload(&stage, Media { purpose: Purpose::Picture, ..media(number, 1) }).await;
+    }
+    upload(&stage, Media { purpose: Purpose::Picture, ..media(3, 2) }).await;
+    upload(&stage, media(4, 1)).await;
+    let show = |key_text: &str, file: Option<u128>| Command::ChangeGroup {
+        conversation: group,
+        client_key: key(key_text),
+        change: GroupChange::default(),
+        picture: Some(file.map(MediaId)),
+    };
+    let is_gone = async |number| {
+        let row = stage.store.media(MediaId(number)).await.expect("readable").expect("it was uploaded");
+        row.row.is_gone(stage.clock.now())
+    };
+    for foreign in [3, 4, 9] {
+        assert_eq!(ann.ask(show("p0", Some(foreign))).await, Err(Rejected::NoSuchMedia));
+    }
+    ann.done(show("p1", Some(1))).await;
+    assert!(ann.done(show("p1", Some(1))).await.duplicate, "the name alone tells that it is the same");
+    ann.done(show("p2", Some(1))).await;
+    assert!(!is_gone(1).await);
+    ann.done(show("p3", Some(2))).await;
+    assert!(is_gone(1).await && !is_gone(2).await);
+    ann.done(show("p4", None)).await;
+    assert!(is_gone(2).await);
+    assert_eq!(ann.ask(show("p5", Some(1))).await, Err(Rejected::NoSuchMedia), "it is gone");
+}
+
+pub(crate) fn media(number: u128, owner: u64) -> Media {
+    Media { attachment: Attachment::named(MediaId(number)), owner: user(owner), purpose: Purpose::Attachment, erased_at: None }
+}
+
+pub(crate) async fn upload(stage: &Stage, media: Media) {
+    stage.store.put_media(media, 0).await.expect("it is new");
 }
 
 #[tokio::test(start_paused = true)]

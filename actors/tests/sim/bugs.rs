@@ -314,6 +314,9 @@ impl MediaStore for LyingStore {
     fn media_used(&self, user: UserId) -> Answer<'_, u64> {
         self.inner.media_used(user)
     }
+    fn media_of(&self, owner: UserId, after: Option<MediaId>, limit: usize) -> Answer<'_, Vec<MediaId>> {
+        self.inner.media_of(owner, after, limit)
+    }
     fn media_due(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<MediaId>> {
         self.inner.media_due(now, limit)
     }

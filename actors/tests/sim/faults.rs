@@ -462,6 +462,11 @@ impl MediaStore for FaultyStore {
         Box::pin(self.call(("media_used", false), unavailable(), move |store| Box::pin(async move { store.media_used(user).await })))
     }
 
+    fn media_of(&self, owner: UserId, after: Option<MediaId>, limit: usize) -> Answer<'_, Vec<MediaId>> {
+        let work = move |store: Arc<dyn Store>| -> Doing<_, _> { Box::pin(async move { store.media_of(owner, after, limit).await }) };
+        Box::pin(self.call(("media_of", false), unavailable(), work))
+    }
+
     fn media_due(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<MediaId>> {
         Box::pin(self.call(("media_due", false), unavailable(), move |store| Box::pin(async move { store.media_due(now, limit).await })))
     }

@@ -1,8 +1,8 @@
 //! What a message says and carries.
 
 use actors::content::{Content, Forwarded};
-use actors::id::UserId;
-use actors::media::{Attachment, MediaKind};
+use actors::id::{ConversationId, Seq, UserId};
+use actors::media::Attachment;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
@@ -65,36 +65,19 @@ pub struct File<'a> {
     expires_at: Option<i64>,
 }
 
-impl<'a> From<&'a Attachment> for File<'a> {
-    fn from(file: &'a Attachment) -> Self {
-        let id = file.id.to_string();
+impl<'a> File<'a> {
+    /// The file at this place of a message, counted from 0. It is read through the message, by whoever may read that.
+    pub fn of(conversation: ConversationId, seq: Seq, nth: usize, file: &'a Attachment) -> Self {
         Self {
-            url: format!("/v1/media/{id}"),
-            id,
+            url: format!("/v1/conversations/{conversation}/messages/{}/media/{nth}", seq.get()),
+            id: file.id.to_string(),
             name: &file.name,
-            r#type: media_type(file.kind),
+            r#type: file.kind.media_type(),
             bytes: file.bytes,
             width: file.pixels.map(|(width, _)| width),
             height: file.pixels.map(|(_, height)| height),
             at: moment(file.uploaded_at),
             expires_at: file.expires_at.map(moment),
         }
-    }
-}
-
-fn media_type(kind: MediaKind) -> &'static str {
-    match kind {
-        MediaKind::Jpeg => "image/jpeg",
-        MediaKind::Png => "image/png",
-        MediaKind::Gif => "image/gif",
-        MediaKind::Webp => "image/webp",
-        MediaKind::Pdf => "application/pdf",
-        MediaKind::Mp4 => "video/mp4",
-        MediaKind::Mp3 => "audio/mpeg",
-        MediaKind::Ogg => "audio/ogg",
-        MediaKind::Webm => "video/webm",
-        MediaKind::Wav => "audio/wav",
-        MediaKind::Text => "text/plain",
-        MediaKind::Other => "application/octet-stream",
     }
 }

@@ -140,7 +140,7 @@ impl<'a> Entry<'a> {
         let plain = Self::place(conversation, incarnation, entry);
         let target = |seq: &Seq| Some(seq.get());
         match &entry.act {
-            Act::Message(content) => plain.saying(content).carrying(content),
+            Act::Message(content) => plain.saying(content).carrying(entry.seq, content),
             Act::Erased(Erased { message, .. }) => Self { deleted: *message, ..plain },
             Act::Created { name, members, open } => {
                 Self { name: Some(name.as_str()), members: Some(Numbers(members)), open: open.then_some(true), ..plain }
@@ -242,11 +242,12 @@ impl<'a> Entry<'a> {
     }
 
     /// With what no edit changes.
-    fn carrying(self, content: &'a Content) -> Self {
-        let files = &content.attachments;
+    fn carrying(self, seq: Seq, content: &'a Content) -> Self {
+        let files = content.attachments.iter().enumerate();
+        let files: Vec<_> = files.map(|(nth, file)| File::of(self.conv, seq, nth, file)).collect();
         Self {
             reply_to: content.reply_to.map(Seq::get),
-            attachments: (!files.is_empty()).then(|| files.iter().map(File::from).collect()),
+            attachments: (!files.is_empty()).then_some(files),
             forwarded: content.forwarded.as_ref().map(Origin::from),
             ..self
         }

@@ -70,7 +70,7 @@ pub(super) fn archived(kind: Kind) -> Archived {
         Kind::Notice => Archived::In(Section::Notices),
         Kind::NoticesRead => Archived::In(Section::NoticesRead),
         Kind::Media => Archived::In(Section::Media),
-        Kind::MediaUsed | Kind::MediaDue => Archived::With(Section::Media),
+        Kind::MediaUsed | Kind::MediaDue | Kind::MediaOf => Archived::With(Section::Media),
     }
 }
 
@@ -111,7 +111,7 @@ pub(super) fn record(kind: Kind, key: &[u8], value: &[u8]) -> Result<Option<Reco
     Ok(Some(match kind {
         Kind::Format | Kind::Start | Kind::Commits | Kind::Username | Kind::Email => return Ok(None),
         Kind::LoginOf | Kind::Word | Kind::Handle | Kind::BondOf | Kind::DirectOf => return Ok(None),
-        Kind::MediaUsed | Kind::MediaDue => return Ok(None),
+        Kind::MediaUsed | Kind::MediaDue | Kind::MediaOf => return Ok(None),
         Kind::Entry => {
             let (log, _) = keys::entry_of(key).ok_or(wrong)?;
             Record::Entry { log, entry: Box::new(Entry::unseal(key, value)?) }

@@ -8,10 +8,11 @@ use actors::account::{Account, Login, Seen};
 use actors::archive::Record;
 use actors::entry::{Batch, Head, Row};
 use actors::id::{Bucket, ConversationId, DirectNumber, Epoch, LogId, Pair, Pos, Segment, Seq, UserId};
-use actors::media::Media;
+use actors::media::{Media, MediaId};
 use actors::relation::Bond;
 use actors::search;
 use actors::store::{AppendError, Block, Marks, PutError, Sequence, StoreError, Versioned};
+use actors::time::Timestamp;
 use tokio::sync::oneshot::Sender;
 
 use super::keys::{Key, Space};
@@ -46,7 +47,7 @@ impl Request {
             Self::Draw(..) | Self::Bind(..) | Self::Touch(..) => (1, 128),
             Self::PutLogin(..) | Self::PutBond(..) => (2, 256),
             Self::PutAccount(..) => (4 + search::WORDS_MAX, 1_024),
-            Self::PutMedia(..) => (3, 512),
+            Self::PutMedia(..) => (4, 640),
             Self::Admit(records, _) => (records.len(), records.iter().map(Record::bytes).sum()),
             Self::Close(_) => (0, 0),
         }
@@ -72,6 +73,8 @@ enum Follows {
     Direct(Pair, DirectNumber),
     /// An entry in place of the one that stood there.
     Erased(Sealed),
+    /// A file that expires.
+    Expired(MediaId, Timestamp),
 }
 
 /// A key and what stands under it from now on.
@@ -98,7 +101,7 @@ impl Append {
         projections.sort_by_key(|(version, _)| *version);
         let following = projections.iter().filter_map(|(_, follows)| match follows {
             Follows::Row(row) | Follows::Erased(row) => Some(row),
-            Follows::Direct(..) => None,
+            Follows::Direct(..) | Follows::Expired(..) => None,
         });
         let bytes = entries.iter().chain(following).map(|row| row.key.len() + row.value.len()).sum();
         Self { log, base: batch.base, epoch: batch.epoch, after: batch.after, entries, projections, bytes }
@@ -127,6 +130,7 @@ fn projected_on(conversation: ConversationId, version: Seq, row: &Row) -> Follow
         }
         (Row::Gone(span, bits), _) => sealed(Key::Gone(conversation, *span), &Projected { version, row: bits.clone() }),
         (Row::Erased(entry), _) => return Follows::Erased(sealed(Key::Entry(conversation.into(), entry.seq), &**entry)),
+        (Row::Expired(file, at), _) => return Follows::Expired(*file, *at),
         (Row::Group(_) | Row::Member(..) | Row::Invited(..) | Row::Direct(_), _) => unreachable!("the batch is whole"),
         (Row::Listed(..) | Row::Preferences(..) | Row::Hidden(..) | Row::Notice(..) | Row::NoticesRead(_), _) => {
             unreachable!("the batch is whole")
@@ -148,7 +152,7 @@ fn projected_of(user: UserId, version: Seq, row: &Row) -> Sealed {
         Row::Group(_) | Row::Member(..) | Row::Own(..) | Row::Direct(_) | Row::Amended(..) | Row::Reactions(..) => {
             unreachable!("the batch is whole")
         }
-        Row::Gone(..) | Row::Erased(_) | Row::Invited(..) => unreachable!("the batch is whole"),
+        Row::Gone(..) | Row::Erased(_) | Row::Expired(..) | Row::Invited(..) => unreachable!("the batch is whole"),
     }
 }
 
@@ -277,7 +281,7 @@ impl<'a> Group<'a> {
         }
         // What is above the tail is newer than any row of this log; only an older one has to be compared. All are read
         // before the first is set: an append that is refused halfway must leave nothing behind.
-        let (mut newest, mut erased) = (Vec::with_capacity(append.projections.len()), Vec::new());
+        let (mut newest, mut erased, mut expired) = (Vec::with_capacity(append.projections.len()), Vec::new(), Vec::new());
         for (version, follows) in append.projections {
             match follows {
                 Follows::Row(row) => {
@@ -287,6 +291,7 @@ impl<'a> Group<'a> {
                 }
                 Follows::Direct(pair, number) => newest.extend(self.numbered(pair, version, number).map_err(refused)?),
                 Follows::Erased(row) => erased.push(row),
+                Follows::Expired(file, at) => expired.push((file, at)),
             }
         }
         for (key, value) in newest {
@@ -295,6 +300,12 @@ impl<'a> Group<'a> {
         self.rows.extend(append.entries.into_iter().map(|row| (Space::Entries, row.key, Some(row.value))));
         for row in erased {
             self.erase(row);
+        }
+        for (file, at) in expired {
+            if let Err(error) = self.expire(file, at) {
+                // A damaged row must not keep a message from being deleted.
+                tracing::error!(%error, "the file of a deleted message cannot be let go");
+            }
         }
         self.set_head(append.log, append.after);
         Ok(())
@@ -394,19 +405,34 @@ impl<'a> Group<'a> {
         Ok(())
     }
 
+    /// A file that nothing shows any more; one that is not known here, or is gone already, stays as it is.
+    fn expire(&mut self, id: MediaId, at: Timestamp) -> Result<(), StoreError> {
+        let Some(stands) = self.get::<Versioned<Media>>(Key::Media(id))? else { return Ok(()) };
+        match stands.row.expired(at) {
+            Some(row) => self.set_media(&Versioned { version: stands.version + 1, row }),
+            None => Ok(()),
+        }
+    }
+
     /// What is known of a file, in place of what was known, with the rows that follow from it.
     pub(super) fn set_media(&mut self, media: &Versioned<Media>) -> Result<(), StoreError> {
         let (id, row) = (media.row.attachment.id, &media.row);
         let before = self.get::<Versioned<Media>>(Key::Media(id))?.map(|before| before.row);
+        let used = self.get::<u64>(Key::MediaUsed(row.owner))?.unwrap_or(0);
         if let Some(at) = before.as_ref().and_then(Media::due_at) {
             self.set_bytes(Space::Rows, Key::MediaDue(at, id).bytes(), None);
         }
         if let Some(at) = row.due_at() {
             self.set(Key::MediaDue(at, id), &media.version);
         }
-        let used = Key::MediaUsed(row.owner);
-        let others = self.get::<u64>(used)?.unwrap_or(0).saturating_sub(before.as_ref().map_or(0, Media::counted_bytes));
-        self.set(used, &others.saturating_add(row.counted_bytes()));
+        let of = Key::MediaOf(row.owner, id);
+        if row.erased_at.is_some() {
+            self.set_bytes(Space::Rows, of.bytes(), None);
+        } else {
+            self.set(of, &row.owner);
+        }
+        let others = used.saturating_sub(before.as_ref().map_or(0, Media::counted_bytes));
+        self.set(Key::MediaUsed(row.owner), &others.saturating_add(row.counted_bytes()));
         self.set(Key::Media(id), media);
         Ok(())
     }

@@ -109,6 +109,8 @@ pub(super) enum Key<'a> {
     MediaUsed(UserId),
     /// A file that falls due.
     MediaDue(Timestamp, MediaId),
+    /// That a file is a user's and was not erased.
+    MediaOf(UserId, MediaId),
 }
 
 /// The kinds of key. Whoever has to think about each of them matches on this.
@@ -149,11 +151,12 @@ pub(super) enum Kind {
     Media,
     MediaUsed,
     MediaDue,
+    MediaOf,
 }
 
 impl Kind {
     /// All of them.
-    pub(super) const ALL: [Self; 35] = [
+    pub(super) const ALL: [Self; 36] = [
         Self::Entry,
         Self::Head,
         Self::Format,
@@ -189,6 +192,7 @@ impl Kind {
         Self::Media,
         Self::MediaUsed,
         Self::MediaDue,
+        Self::MediaOf,
     ];
 
     /// The keyspace that its keys lie in.
@@ -202,7 +206,7 @@ impl Kind {
             Self::LoginOf | Self::Word | Self::Handle | Self::Seen | Self::Bond | Self::BondOf => Space::Rows,
             Self::Direct | Self::DirectOf | Self::Amended | Self::Reactions | Self::Gone | Self::Invited => Space::Rows,
             Self::Preferences | Self::Hidden | Self::Notice | Self::NoticesRead => Space::Rows,
-            Self::Media | Self::MediaUsed | Self::MediaDue => Space::Rows,
+            Self::Media | Self::MediaUsed | Self::MediaDue | Self::MediaOf => Space::Rows,
         }
     }
 
@@ -243,6 +247,7 @@ impl Kind {
             Self::Media => Some(MEDIA),
             Self::MediaUsed => Some(MEDIA_USED),
             Self::MediaDue => Some(MEDIA_DUE),
+            Self::MediaOf => Some(MEDIA_OF),
         }
     }
 }
@@ -280,6 +285,7 @@ const NOTICES_READ: u8 = 35;
 const MEDIA: u8 = 30;
 const MEDIA_USED: u8 = 31;
 const MEDIA_DUE: u8 = 32;
+const MEDIA_OF: u8 = 33;
 
 const PRINCIPALS: u8 = 1;
 const SEGMENTS: u8 = 2;
@@ -331,6 +337,7 @@ impl Key<'_> {
             Self::Media(_) => Kind::Media,
             Self::MediaUsed(_) => Kind::MediaUsed,
             Self::MediaDue(..) => Kind::MediaDue,
+            Self::MediaOf(..) => Kind::MediaOf,
         }
     }
 
@@ -396,6 +403,10 @@ impl Key<'_> {
                 out.extend(due_until(*at));
                 out.extend(id.0.to_be_bytes());
             }
+            Self::MediaOf(user, id) => {
+                tagged(&mut out, MEDIA_OF, &[user.get()]);
+                out.extend(id.0.to_be_bytes());
+            }
         }
         out
     }
@@ -422,6 +433,17 @@ pub(super) fn due_of(key: &[u8]) -> Option<(Timestamp, MediaId)> {
 /// The id of a file's key.
 pub(super) fn media_of(key: &[u8]) -> Option<MediaId> {
     Some(MediaId(u128::from_be_bytes(key.get(1..)?.try_into().ok()?)))
+}
+
+/// What all keys of a user's files begin with.
+pub(super) fn media_of_prefix(user: UserId) -> Vec<u8> {
+    prefix(MEDIA_OF, &[user.get()])
+}
+
+/// The user and the file of the key of a user's file.
+pub(super) fn media_of_user(key: &[u8]) -> Option<(UserId, MediaId)> {
+    let (user, id) = number(key.strip_prefix(&[MEDIA_OF])?)?;
+    Some((UserId::new(user).ok()?, MediaId(u128::from_be_bytes(id.try_into().ok()?))))
 }
 
 /// What all keys of members of a group begin with.
@@ -784,6 +806,7 @@ mod tests {
             prop_assert!(notice_of(&bytes).is_none() || bytes.len() >= 4);
             prop_assert!(due_of(&bytes).is_none() || bytes.len() == 25);
             prop_assert!(media_of(&bytes).is_none() || bytes.len() == 17);
+            prop_assert!(media_of_user(&bytes).is_none() || bytes.len() >= 19);
         }
     }
 
@@ -824,7 +847,8 @@ mod tests {
             Kind::NoticesRead => Kind::Media,
             Kind::Media => Kind::MediaUsed,
             Kind::MediaUsed => Kind::MediaDue,
-            Kind::MediaDue => return None,
+            Kind::MediaDue => Kind::MediaOf,
+            Kind::MediaOf => return None,
         })
     }
 
@@ -834,9 +858,10 @@ mod tests {
         assert_eq!(chain, Kind::ALL);
         let mut tags: Vec<_> = Kind::ALL.into_iter().filter_map(Kind::tag).collect();
         assert_eq!(tags.len(), Kind::ALL.into_iter().filter(|kind| kind.space() == Space::Rows).count());
-        tags.dedup();
         tags.sort_unstable();
-        assert_eq!(tags, (1..=NOTICE).chain(MEDIA..=MEDIA_DUE).chain(NOTICES_READ..=NOTICES_READ).collect::<Vec<_>>());
+        tags.dedup();
+        // 34 was never used.
+        assert_eq!(tags, (FORMAT..=MEDIA_OF).chain([NOTICES_READ]).collect::<Vec<_>>());
     }
 
     #[test]
@@ -878,6 +903,9 @@ mod tests {
         let due = Key::MediaDue(Timestamp(1), MediaId(2)).bytes();
         assert_eq!(due, [&[32, 128, 0, 0, 0, 0, 0, 0, 1][..], &2_u128.to_be_bytes()].concat());
         assert_eq!(due_of(&due), Some((Timestamp(1), MediaId(2))));
+        let of = Key::MediaOf(user, MediaId(2)).bytes();
+        assert_eq!(of, [&[33, 2, 1, 2][..], &2_u128.to_be_bytes()].concat());
+        assert_eq!(media_of_user(&of), Some((user, MediaId(2))));
         assert!(Key::MediaDue(Timestamp(-1), MediaId(u128::MAX)).bytes() < Key::MediaDue(Timestamp(0), MediaId(0)).bytes());
     }
 }

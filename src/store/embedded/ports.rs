@@ -256,6 +256,10 @@ impl MediaStore for EmbeddedStore {
         Box::pin(async move { reads::media_used(&self.shared, user) })
     }
 
+    fn media_of(&self, owner: UserId, after: Option<MediaId>, limit: usize) -> Answer<'_, Vec<MediaId>> {
+        Box::pin(self.read(limit, move |shared| reads::media_of(shared, owner, after, limit)))
+    }
+
     fn media_due(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<MediaId>> {
         Box::pin(self.read(limit, move |shared| reads::media_due(shared, now, limit)))
     }

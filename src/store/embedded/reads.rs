@@ -235,6 +235,20 @@ pub(super) fn media_used(shared: &Shared, user: UserId) -> Result<u64, StoreErro
     row(shared, Key::MediaUsed(user)).map(Option::unwrap_or_default)
 }
 
+pub(super) fn media_of(shared: &Shared, owner: UserId, after: Option<MediaId>, limit: usize) -> Result<Vec<MediaId>, StoreError> {
+    let mut found = Vec::new();
+    if limit == 0 {
+        return Ok(found);
+    }
+    let prefix = keys::media_of_prefix(owner);
+    let after = after.map_or_else(|| prefix.clone(), |after| Key::MediaOf(owner, after).bytes());
+    scan(shared, &prefix, &after, |key, _: UserId| {
+        found.extend(keys::media_of_user(key).map(|(_, id)| id));
+        found.len() < limit
+    })?;
+    Ok(found)
+}
+
 pub(super) fn media_due(shared: &Shared, now: Timestamp, limit: usize) -> Result<Vec<MediaId>, StoreError> {
     let mut found = Vec::new();
     if limit == 0 {

@@ -17,6 +17,20 @@ impl Rows {
         Ok(())
     }
 
+    /// A file that nothing shows any more.
+    pub(super) fn expire(&mut self, id: MediaId, at: Timestamp) {
+        if let Some(row) = self.media.get_mut(&id)
+            && let Some(media) = row.row.expired(at)
+        {
+            *row = Versioned { version: row.version + 1, row: media };
+        }
+    }
+
+    fn media_of(&self, owner: UserId, after: Option<MediaId>, limit: usize) -> Vec<MediaId> {
+        let kept = self.media.iter().filter(|(_, row)| row.row.owner == owner && row.row.erased_at.is_none());
+        kept.map(|(id, _)| *id).filter(|id| after.is_none_or(|after| *id > after)).take(limit).collect()
+    }
+
     fn media_due(&self, now: Timestamp, limit: usize) -> Vec<MediaId> {
         let due = self.media.values().filter_map(|row| Some((row.row.due_at()?, row.row.attachment.id)));
         let mut due: Vec<_> = due.filter(|(at, _)| *at <= now).collect();
@@ -39,6 +53,10 @@ impl MediaStore for MemoryStore {
         Box::pin(async move {
             self.read(Call::Read, |rows| rows.media.values().filter(|row| row.row.owner == user).map(|row| row.row.counted_bytes()).sum())
         })
+    }
+
+    fn media_of(&self, owner: UserId, after: Option<MediaId>, limit: usize) -> Answer<'_, Vec<MediaId>> {
+        Box::pin(async move { self.read(Call::Read, |rows| rows.media_of(owner, after, limit)) })
     }
 
     fn media_due(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<MediaId>> {

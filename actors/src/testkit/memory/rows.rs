@@ -100,6 +100,7 @@ impl Rows {
             (Row::Erased(entry), _) => {
                 self.logs.entry(conversation.into()).or_default().entries.insert(entry.seq, Entry::clone(entry));
             }
+            (Row::Expired(file, at), _) => self.expire(*file, *at),
             (Row::Group(_) | Row::Member(..) | Row::Invited(..) | Row::Direct(_), _) => unreachable!("the batch is whole"),
             (Row::Listed(..) | Row::Preferences(..) | Row::Hidden(..) | Row::Notice(..) | Row::NoticesRead(_), _) => {
                 unreachable!("the batch is whole")
@@ -118,7 +119,7 @@ impl Rows {
             Row::Group(_) | Row::Member(..) | Row::Own(..) | Row::Direct(_) | Row::Amended(..) | Row::Reactions(..) => {
                 unreachable!("the batch is whole")
             }
-            Row::Gone(..) | Row::Erased(_) | Row::Invited(..) => unreachable!("the batch is whole"),
+            Row::Gone(..) | Row::Erased(_) | Row::Expired(..) | Row::Invited(..) => unreachable!("the batch is whole"),
         }
     }
 

@@ -231,6 +231,9 @@ pub enum Fault {
     /// A file that falls due stands at no moment, or at a wrong one.
     #[error("a file of the user stands at another time than that at which it falls due, or at none")]
     DueWrong,
+    /// A file that is not found by its owner, or is and must not be.
+    #[error("a file is not among the user's, or is and must not be")]
+    FilesWrong,
     /// The sum of a user's files is another.
     #[error("the user's files are said to have {said} bytes and have {found}")]
     UsedWrong {
@@ -276,7 +279,7 @@ impl Fault {
             Self::WordsWrong | Self::LoginsWrong | Self::BondHalf | Self::NumberAstray(_) => {
                 "export the folder and import it into another: what leads to them is made anew"
             }
-            Self::DueWrong | Self::UsedWrong { .. } => "export the folder and import it into another: these rows are made anew",
+            Self::DueWrong | Self::FilesWrong | Self::UsedWrong { .. } => "export the folder and import it into another: these rows are made anew",
             Self::Sequence { .. } => "export the folder and import it into another: sequences are raised",
             Self::Counts => "keep a copy of the folder and restore it from a backup or an export",
         }

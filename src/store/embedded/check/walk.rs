@@ -68,7 +68,7 @@ impl Check<'_> {
                 Kind::Sequence | Kind::Segment | Kind::Group | Kind::Member | Kind::Own => self.records(kind),
                 Kind::Seen | Kind::Bond | Kind::Direct | Kind::Amended | Kind::Reactions | Kind::Gone => self.records(kind),
                 Kind::Invited | Kind::Preferences | Kind::Hidden | Kind::Notice | Kind::NoticesRead => self.records(kind),
-                Kind::LoginOf | Kind::Word | Kind::Handle | Kind::BondOf => self.leads(kind),
+                Kind::LoginOf | Kind::Word | Kind::Handle | Kind::BondOf | Kind::MediaOf => self.leads(kind),
                 Kind::DirectOf => self.direct_numbers(),
                 Kind::Marks | Kind::Listed | Kind::Account | Kind::Login | Kind::Media => self.records(kind),
                 Kind::MediaUsed => self.used(kind),
@@ -387,6 +387,11 @@ impl Check<'_> {
                 let login = check.get::<Versioned<Login>>(Key::Login(id)).map(|login| login.row);
                 let right = login.is_some_and(|login| login.user == user && is_open(&login));
                 (Subject::Account(user), right && named == user, Fault::LoginsWrong)
+            } else if kind == Kind::MediaOf {
+                let (user, id) = keys::media_of_user(key).ok_or("the key names no file")?;
+                let media = check.get::<Versioned<Media>>(Key::Media(id)).map(|media| media.row);
+                let right = media.is_some_and(|media| media.owner == user && media.erased_at.is_none());
+                (Subject::Account(user), right && named == user, Fault::FilesWrong)
             } else if kind == Kind::BondOf {
                 let pair = keys::pair_of(key).ok_or("the key names no pair")?;
                 let right = named == pair.low() && check.get::<Versioned<Bond>>(Key::Bond(pair)).is_some();
@@ -419,6 +424,8 @@ impl Check<'_> {
         *sum = sum.saturating_add(media.counted_bytes());
         let stands = media.due_at().is_none_or(|at| self.get::<u64>(Key::MediaDue(at, media.attachment.id)).is_some());
         self.extend(Subject::Account(media.owner), (!stands).then_some(Fault::DueWrong));
+        let led = self.get::<UserId>(Key::MediaOf(media.owner, media.attachment.id)).is_some();
+        self.extend(Subject::Account(media.owner), (led != media.erased_at.is_none()).then_some(Fault::FilesWrong));
     }
 
     /// The sums of users' files; asked after the files.
@@ -524,5 +531,6 @@ fn kind_name(kind: Kind) -> &'static str {
         Kind::Media => "files",
         Kind::MediaUsed => "sums of files",
         Kind::MediaDue => "files that fall due",
+        Kind::MediaOf => "users' files",
     }
 }
