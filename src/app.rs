@@ -31,7 +31,7 @@ use crate::media::library::{Files, Means};
 use crate::metrics::{Labels, Metrics, StoreFigures};
 use crate::protocol::registry::REGISTRY;
 use crate::protocol::request::OPS;
-use crate::store::embedded::{EmbeddedStore, Options, Stats};
+use crate::store::embedded::{EmbeddedStore, Options, Stats, calls};
 
 /// The metrics' recent samples are folded this often (KM3).
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -74,7 +74,11 @@ impl App {
     /// Starts everything; when it returns, clients can connect.
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
         let limits = Arc::new(config.limits.clone());
-        let metrics = Metrics::new(Labels { ops: OPS.to_vec(), errors: REGISTRY.iter().map(|row| row.name).collect() });
+        let metrics = Metrics::new(Labels {
+            ops: OPS.to_vec(),
+            errors: REGISTRY.iter().map(|row| row.name).collect(),
+            calls: calls::names().collect(),
+        });
         let store = Arc::new(open_store(config, Arc::clone(&metrics)).await?);
         let key = keys::load_or_draw(&config.node.data)?;
         let authority = Arc::new(Authority::new(&key, HashCost::default(), &limits));
@@ -185,6 +189,7 @@ fn figures(stats: &Stats) -> StoreFigures {
         inflight: stats.waiting.load(Ordering::Relaxed),
         corrupt: stats.bad_records.load(Ordering::Relaxed),
         failed: stats.failures.load(Ordering::Relaxed),
+        calls: stats.calls.all().collect(),
     }
 }
 

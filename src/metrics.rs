@@ -117,6 +117,7 @@ pub const FAMILIES: &[Family] = &[
         "Requests refused because a bucket ran empty or a queue was full.",
     ),
     family("parlance_auth_hashes_waiting", Form::Gauge, &[], "Passwords waiting to be hashed."),
+    family("parlance_store_calls_total", Form::Counter, &["call"], "Calls of the store's ports, by kind; one that reads many rows is one."),
     family("parlance_store_commits_total", Form::Counter, &[], "Commits of the embedded store."),
     family("parlance_store_syncs_total", Form::Counter, &[], "Times the embedded store waited for the disk."),
     family("parlance_store_rows_total", Form::Counter, &[], "Rows that the embedded store committed."),
@@ -404,7 +405,7 @@ struct CoreMetrics {
 }
 
 /// What the embedded store has done since it was opened.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoreFigures {
     /// Commits.
     pub commits: u64,
@@ -418,6 +419,8 @@ pub struct StoreFigures {
     pub corrupt: u64,
     /// Commits that failed or hung.
     pub failed: u64,
+    /// Calls of its ports, by name.
+    pub calls: Vec<(&'static str, u64)>,
 }
 
 /// All metrics of one node.
@@ -437,19 +440,22 @@ pub struct Metrics {
     statuses: Vec<(u16, Counter)>,
     hashes_waiting: Gauge,
     store: [Counter; 3],
+    store_calls: Vec<(&'static str, Counter)>,
     store_commit_rows: Histogram,
     store_commit_seconds: Histogram,
     store_inflight: Gauge,
     store_errors: [Counter; 2],
 }
 
-/// The labels that the doors know: their ops, error names and close codes, and the statuses that they answer.
+/// The labels that others know: the doors' ops and error names, and the store's calls.
 #[derive(Debug, Clone)]
 pub struct Labels {
     /// Every op of a socket.
     pub ops: Vec<&'static str>,
     /// Every error's name.
     pub errors: Vec<&'static str>,
+    /// Every call of the store's ports.
+    pub calls: Vec<&'static str>,
 }
 
 const CLOSE_CODES: &[u16] =
@@ -514,6 +520,7 @@ impl Metrics {
             hashes_waiting: of.gauge("parlance_auth_hashes_waiting", &[]),
             store: ["parlance_store_commits_total", "parlance_store_syncs_total", "parlance_store_rows_total"]
                 .map(|name| of.counter(name, &[])),
+            store_calls: labels.calls.iter().map(|call| (*call, of.counter("parlance_store_calls_total", &[("call", call)]))).collect(),
             store_commit_rows: of.histogram("parlance_store_commit_rows", &[]),
             store_commit_seconds: of.histogram("parlance_store_commit_seconds", &[]),
             store_errors: of.counters("parlance_store_errors_total", "kind", ["corrupt", "stuck"]),
@@ -571,6 +578,11 @@ impl Metrics {
         commits.absolute(store.commits);
         syncs.absolute(store.syncs);
         rows.absolute(store.rows);
+        for (call, count) in store.calls {
+            if let Some((_, counter)) = self.store_calls.iter().find(|(name, _)| *name == call) {
+                counter.absolute(count);
+            }
+        }
         let [corrupt, stuck] = &self.store_errors;
         corrupt.absolute(store.corrupt);
         stuck.absolute(store.failed);
@@ -814,7 +826,7 @@ mod tests {
     use super::*;
 
     fn labels() -> Labels {
-        Labels { ops: vec!["msg.send"], errors: vec!["malformed"] }
+        Labels { ops: vec!["msg.send"], errors: vec!["malformed"], calls: vec!["heads"] }
     }
 
     #[test]
@@ -849,7 +861,7 @@ mod tests {
         metrics.responded(404);
         metrics.count(Count::Deliveries(Class::Message), 5);
         metrics.measure(Measure::PostSeconds, 0.003);
-        metrics.take_over(StoreFigures { commits: 2, syncs: 2, rows: 8, ..StoreFigures::default() }, 1);
+        metrics.take_over(StoreFigures { commits: 2, syncs: 2, rows: 8, calls: vec![("heads", 3)], ..StoreFigures::default() }, 1);
         metrics.upkeep();
         let text = metrics.render();
         for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
@@ -867,6 +879,7 @@ mod tests {
             "parlance_delivery_deliveries_total{class=\"message\"} 5",
             "parlance_edge_closed_total{code=\"4010\"} 1",
             "parlance_store_rows_total 8",
+            "parlance_store_calls_total{call=\"heads\"} 3",
             "parlance_command_seconds_bucket{op=\"msg.send\",le=\"0.005\"} 1",
             "process_resident_memory_bytes ",
             "process_cpu_seconds_total ",

@@ -26,6 +26,10 @@ pub enum Told {
     Entry,
     /// Its request with this number was done.
     Done(u32),
+    /// It was told how many members a group has; what that took on the wire, the frame's head included.
+    Members(usize),
+    /// It was told something else, heartbeats left out; what that took on the wire.
+    Other(usize),
 }
 
 /// Users, each with one connection, named by the order in which they came.
@@ -40,6 +44,22 @@ pub struct Crowd {
 pub struct Framer(Encoding);
 
 impl Framer {
+    /// A frame that asks for the first page of the list of conversations.
+    pub fn list(self, id: u32) -> Vec<u8> {
+        self.framed(&native::list(self.0, id))
+    }
+
+    /// A frame that asks for everything new, of a client that knows nothing.
+    pub fn sync(self, id: u32) -> Vec<u8> {
+        self.framed(&native::sync(self.0, id))
+    }
+
+    fn framed(self, payload: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        frame::write(&mut out, self.0.opcode(), payload);
+        out
+    }
+
     /// Puts a frame that sends a text behind what is in `out`.
     pub fn send(self, out: &mut Vec<u8>, id: u32, conversation: &str, client_key: &str, text: &str) {
         frame::write(out, self.0.opcode(), &native::send(self.0, id, conversation, client_key, text));
@@ -69,7 +89,7 @@ impl Ears {
         };
         match native::hear(self.encoding, payload) {
             Some(Heard::Entry) => {
-                self.entry_bytes = payload.len() + if payload.len() < 126 { 2 } else { 4 };
+                self.entry_bytes = wire_bytes(payload);
                 tell(who, Told::Entry, say);
             }
             Some(Heard::Reply(AUTH, Ok(()))) => self.arrived += 1,
@@ -82,7 +102,8 @@ impl Ears {
                     say.extend_from_slice(introduction);
                 }
             }
-            Some(Heard::Other) => {}
+            Some(Heard::Members) => tell(who, Told::Members(wire_bytes(payload)), say),
+            Some(Heard::Other) => tell(who, Told::Other(wire_bytes(payload)), say),
             None => self.complain(format!("connection {who} got a frame that cannot be read")),
         }
     }
@@ -91,6 +112,11 @@ impl Ears {
     fn complain(&mut self, why: String) {
         self.trouble.get_or_insert(why);
     }
+}
+
+/// What a short payload takes in a frame without a mask.
+fn wire_bytes(payload: &[u8]) -> usize {
+    payload.len() + if payload.len() < 126 { 2 } else { 4 }
 }
 
 impl Crowd {

@@ -22,7 +22,7 @@ use crate::measure::{self, Cpu};
 use crate::native::Encoding;
 use crate::profile::{self, Part};
 use crate::server::Server;
-use crate::stage::Stage;
+use crate::stage::{self, Stage};
 use crate::table::{Row, thousands};
 use crate::translation;
 
@@ -140,6 +140,7 @@ impl Load {
         let framer = crowd.framer();
         crowd.turn(&mut |who, told, say| match told {
             Told::Entry => *delivered += 1,
+            Told::Members(_) | Told::Other(_) => {}
             Told::Done(id) => {
                 let writer = &mut writers[who];
                 if let Some(place) = writer.sent.iter().position(|(sent, _)| *sent == id) {
@@ -175,7 +176,7 @@ pub fn ask(stage: &Stage, plan: Plan) -> Result<Vec<Row>> {
     let acked = (load.acked - start) as f64;
     load.settle()?;
     let parts = recording.map_or(Ok(None), profile::Recording::shares)?;
-    let mut rows = told(&load, plan, &rounds, stage);
+    let mut rows = told(&load, plan, &rounds);
     rows.extend(counted(&counts, &after, acked));
     rows.extend([by_part(parts), shares, translated(&rounds)?, alone(&mut load, &server, plan)?]);
     drop(load); // a drain would wait for its connections
@@ -183,7 +184,7 @@ pub fn ask(stage: &Stage, plan: Plan) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn told(load: &Load, plan: Plan, rounds: &[Round], stage: &Stage) -> Vec<Row> {
+fn told(load: &Load, plan: Plan, rounds: &[Round]) -> Vec<Row> {
     let (cpu, wall): (Vec<_>, Vec<_>) = rounds.iter().map(|round| (round.per_cpu_second, round.per_wall_second)).unzip();
     vec![
         Row::judged(
@@ -204,7 +205,7 @@ fn told(load: &Load, plan: Plan, rounds: &[Round], stage: &Stage) -> Vec<Row> {
             plan.rounds,
             plan.span.as_secs(),
             cpu.iter().map(|each| thousands(*each)).collect::<Vec<_>>().join("; "),
-            stage.file_system(),
+            stage::file_system(),
             thousands(load.delivered as f64)
         )),
         Row::told("ack latency at that load", load.latency())

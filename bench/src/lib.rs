@@ -1,4 +1,4 @@
-//! The figures of Parlance: memory per connection, fan-out, durable messages.
+//! The figures of Parlance: memory per connection, fan-out, durable messages, lists, searches, joins.
 //!
 //! Servers run as processes of their own, on core 0 where there are two cores; the bench is the load and moves to
 //! core 1. A figure counts as a ratio to the calibrator of the same run, or as a count; nothing here fails a build.
@@ -8,6 +8,9 @@
 pub mod idle_connection_memory;
 pub mod fan_out_to_8000_connections;
 pub mod durable_direct_messages;
+pub mod conversation_list;
+pub mod user_search;
+pub mod group_joins;
 
 pub mod bare;
 pub mod calibrator;
@@ -15,7 +18,11 @@ pub mod client;
 pub mod counts;
 pub mod crowd;
 pub mod frame;
+pub mod http;
+pub mod latency;
+pub mod log;
 pub mod measure;
+pub mod names;
 pub mod native;
 pub mod process;
 pub mod profile;

@@ -5,9 +5,12 @@ use std::io::Write as _;
 use anyhow::Result;
 use bench::measure::Machine;
 use bench::native::Encoding;
-use bench::stage::Stage;
+use bench::stage::{self, Stage};
 use bench::table::{Markdown, Row};
-use bench::{calibrator, durable_direct_messages, fan_out_to_8000_connections, idle_connection_memory, process, server};
+use bench::{
+    calibrator, conversation_list, durable_direct_messages, fan_out_to_8000_connections, group_joins, idle_connection_memory, process,
+    server, user_search,
+};
 use clap::{Parser, Subcommand};
 
 #[global_allocator]
@@ -37,6 +40,12 @@ enum Question {
     FanOut,
     /// How many durable direct messages does one second of the server's CPU carry?
     DurableDirectMessages,
+    /// How long does it take to open a list of 5,000 conversations?
+    ConversationList,
+    /// How long does a search among 1,000,000 people take?
+    UserSearch,
+    /// What does a member of a group of 10,000 hear while others join?
+    GroupJoins,
     /// The bare broadcaster alone: what this machine gives at this moment.
     Calibrate {
         /// Bytes of a delivery on the wire.
@@ -66,17 +75,47 @@ fn main() -> Result<()> {
 }
 
 fn answer(arguments: &Arguments, pin: bool) -> Result<String> {
-    let fan_out = if arguments.quick { fan_out_to_8000_connections::Plan::QUICK } else { fan_out_to_8000_connections::Plan::FULL };
+    let quick = arguments.quick;
+    let fan_out = if quick { fan_out_to_8000_connections::Plan::QUICK } else { fan_out_to_8000_connections::Plan::FULL };
     if let Some(Question::Calibrate { bytes }) = arguments.question {
         let rows = fan_out_to_8000_connections::calibrate(fan_out, bytes, arguments.threads, pin)?;
         return Ok(report(&rows, pin, "none"));
     }
-    let idle = if arguments.quick { idle_connection_memory::Plan::QUICK } else { idle_connection_memory::Plan::FULL };
-    let direct = if arguments.quick { durable_direct_messages::Plan::QUICK } else { durable_direct_messages::Plan::FULL };
     let asked = |question| arguments.question.is_none_or(|only| only == question);
+    let mut rows = connected(arguments, asked, fan_out, pin)?;
+    if asked(Question::ConversationList) {
+        let plan = if quick { conversation_list::Plan::QUICK } else { conversation_list::Plan::FULL };
+        rows.extend(conversation_list::ask(plan, pin)?);
+    }
+    if asked(Question::UserSearch) {
+        let plan = if quick { user_search::Plan::QUICK } else { user_search::Plan::FULL };
+        rows.extend(user_search::ask(plan, pin)?);
+    }
+    if asked(Question::GroupJoins) {
+        let plan = if quick { group_joins::Plan::QUICK } else { group_joins::Plan::FULL };
+        rows.extend(group_joins::ask(plan, pin)?);
+    }
+    if quick {
+        rows = rows.into_iter().map(Row::unjudged).collect();
+    }
+    Ok(report(&rows, pin, &stage::file_system()))
+}
+
+/// The questions that share one data folder with many connected users.
+fn connected(
+    arguments: &Arguments,
+    asked: impl Fn(Question) -> bool,
+    fan_out: fan_out_to_8000_connections::Plan,
+    pin: bool,
+) -> Result<Vec<Row>> {
+    let (quick, mut rows) = (arguments.quick, Vec::new());
+    if ![Question::IdleConnectionMemory, Question::FanOut, Question::DurableDirectMessages].into_iter().any(&asked) {
+        return Ok(rows);
+    }
+    let idle = if quick { idle_connection_memory::Plan::QUICK } else { idle_connection_memory::Plan::FULL };
+    let direct = if quick { durable_direct_messages::Plan::QUICK } else { durable_direct_messages::Plan::FULL };
     let members = fan_out.receivers + 1;
     let stage = Stage::set(idle.many.max(members).max(direct.connections), members, pin)?;
-    let mut rows = Vec::new();
     if asked(Question::IdleConnectionMemory) {
         rows.extend(idle_connection_memory::ask(&stage, idle)?);
     }
@@ -86,10 +125,7 @@ fn answer(arguments: &Arguments, pin: bool) -> Result<String> {
     if asked(Question::DurableDirectMessages) {
         rows.extend(durable_direct_messages::ask(&stage, direct)?);
     }
-    if arguments.quick {
-        rows = rows.into_iter().map(Row::unjudged).collect();
-    }
-    Ok(report(&rows, pin, &stage.file_system()))
+    Ok(rows)
 }
 
 /// The table, and below it what it was measured on.

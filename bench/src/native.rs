@@ -57,6 +57,8 @@ pub enum Heard {
     Reply(u32, Result<(), String>),
     /// The server gives notice of a fault or of its end.
     Trouble(String),
+    /// How many members a group has now.
+    Members,
     /// Any other push.
     Other,
 }
@@ -87,6 +89,7 @@ pub fn hear(encoding: Encoding, payload: &[u8]) -> Option<Heard> {
         (Some("hello"), _) => Heard::Hello,
         (Some("hb"), _) => Heard::Beat,
         (Some("entry"), _) => Heard::Entry,
+        (Some("members"), _) => Heard::Members,
         (Some("bye" | "error"), _) => Heard::Trouble(excerpt(payload)),
         (None, Some(id)) => {
             Heard::Reply(id, envelope.err.map_or(Ok(()), |fault| Err(format!("{} {}: {}", fault.code, fault.name, fault.msg))))
@@ -149,6 +152,16 @@ pub fn beat(encoding: Encoding) -> Vec<u8> {
     write(encoding, &Request { id: None, op: "hb", d: Nothing {} })
 }
 
+/// `conv.list`: the first page.
+pub fn list(encoding: Encoding, id: u32) -> Vec<u8> {
+    write(encoding, &Request { id: Some(id), op: "conv.list", d: Nothing {} })
+}
+
+/// `sync` without a cursor: of a client that knows nothing.
+pub fn sync(encoding: Encoding, id: u32) -> Vec<u8> {
+    write(encoding, &Request { id: Some(id), op: "sync", d: Nothing {} })
+}
+
 /// `msg.send` of a text.
 pub fn send(encoding: Encoding, id: u32, conversation: &str, client_key: &str, text: &str) -> Vec<u8> {
     write(encoding, &Request { id: Some(id), op: "msg.send", d: Send { conv: conversation, client_key, body: Body { text } } })
@@ -175,6 +188,7 @@ mod tests {
         assert_eq!(heard(&json!({"ev": "hb", "d": {"s": 3}})), both(Heard::Beat));
         assert_eq!(heard(&json!({"ev": "entry", "d": {"conv": "g1", "body": {"text": "x"}}})), both(Heard::Entry));
         assert_eq!(heard(&json!({"ev": "receipts", "d": {}})), both(Heard::Other));
+        assert_eq!(heard(&json!({"ev": "members", "d": {}})), both(Heard::Members));
         assert_eq!(heard(&json!({"id": 7, "ok": {"seq": 1}})), both(Heard::Reply(7, Ok(()))));
         let refused = heard(&json!({"id": 7, "err": {"code": 4001, "name": "malformed", "msg": "no", "retry": "never", "ref": "r"}}));
         for heard in refused {

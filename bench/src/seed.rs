@@ -6,13 +6,12 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use actors::account::{Account, DisplayName, Email, Username};
-use actors::content::{AboutText, ClientKey, GroupName};
-use actors::entry::{Act, Batch, Entry, GroupRow, Head, Membership, Projection, Role, Row};
-use actors::id::{BatchId, Bucket, ConversationId, GroupId, Incarnation, LogId, MessageId, Segment, UserId};
+use actors::content::{AboutText, GroupName};
+use actors::entry::{Act, GroupRow, Membership, Role, Row};
+use actors::id::{ConversationId, GroupId, Segment, UserId};
 use actors::limits::{Limit, Limits};
 use actors::store::{Sequence, Store};
 use actors::time::Timestamp;
@@ -21,10 +20,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use parlance::app::STORE_FOLDER;
 use parlance::store::embedded::{EmbeddedStore, Options};
 
+use crate::log::{Draft, Writer};
+
 /// For how long tokens are good: longer than any run.
 const LIFE_SECONDS: &str = "86400";
 /// Writes under way at once, so that they share commits.
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 1_024;
 
 /// What was seeded.
 #[derive(Debug, Clone)]
@@ -43,12 +44,13 @@ pub async fn write(store: &impl Store, now: Timestamp, users: u64, members: usiz
     for_all(&ids, |user| account(store, now, user)).await?;
     let segments = store.draw(Sequence::Segments, members as u64 + 1).await?;
     let numbered: Vec<_> = ids[..members].iter().copied().zip(segments.first + 1..).collect();
-    for_all(&numbered, |(user, segment)| appear(store, now, user, group, Segment(segment))).await?;
+    for_all(&numbered, |(user, segment)| appear(store, now, user, ConversationId::Group(group), Segment(segment))).await?;
     fill(store, now, group, &ids[..members], Segment(segments.first)).await?;
     Ok(Seeded { users: ids, group: ConversationId::Group(group) })
 }
 
-async fn for_all<T: Copy, F: Future<Output = Result<()>>>(all: &[T], work: impl FnMut(T) -> F) -> Result<()> {
+/// Does something for each of many, so many at once that the store commits them in groups.
+pub async fn for_all<T: Copy, F: Future<Output = Result<()>>>(all: &[T], work: impl FnMut(T) -> F) -> Result<()> {
     stream::iter(all.iter().copied()).map(work).buffer_unordered(AT_ONCE).try_collect().await
 }
 
@@ -61,22 +63,26 @@ async fn account(store: &impl Store, now: Timestamp, user: UserId) -> Result<()>
     Ok(())
 }
 
-/// Puts the group into a member's list: the first entry of the member's own log.
-async fn appear(store: &impl Store, now: Timestamp, user: UserId, group: GroupId, segment: Segment) -> Result<()> {
-    let conversation = ConversationId::Group(group);
-    let mut log = Writer::open(store, user.into(), segment, now).await?;
-    let rows = vec![Row::Listed(conversation, true)];
-    log.append(user, "seed", Act::Appeared { conversation }, rows).await
+/// Puts a conversation into a user's list: the first entry of the user's own log.
+pub async fn appear(store: &impl Store, now: Timestamp, user: UserId, conversation: ConversationId, segment: Segment) -> Result<()> {
+    Writer::open(store, user.into(), segment, now).await?.append(listed(user, conversation)).await
 }
 
-/// The group's log: created with as many members as one entry may have, the others join in pages.
+/// The entry of a user's own log that says that there is a conversation.
+pub fn listed(user: UserId, conversation: ConversationId) -> Draft {
+    let rows = vec![Row::Listed(conversation, true)];
+    Draft { author: user, key: format!("seed-{conversation}"), act: Act::Appeared { conversation }, rows }
+}
+
+/// The group's log: created open with as many members as one entry may have, the others join in pages.
 async fn fill(store: &impl Store, now: Timestamp, group: GroupId, members: &[UserId], segment: Segment) -> Result<()> {
     let page = Limits::default().count(Limit::MembersPerRequest);
     let (owner, others) = members.split_first().context("a group has an owner")?;
     let name = GroupName::new("Everybody")?;
     let mut log = Writer::open(store, ConversationId::Group(group).into(), segment, now).await?;
     let mut count = 1;
-    for (number, joining) in others.chunks(page).enumerate() {
+    let pages: Vec<_> = if others.is_empty() { vec![others] } else { others.chunks(page).collect() };
+    for (number, joining) in pages.into_iter().enumerate() {
         let since = log.head.tail.next();
         let place = |role| Membership { role, since, until: None };
         count += joining.len() as u64;
@@ -84,75 +90,40 @@ async fn fill(store: &impl Store, now: Timestamp, group: GroupId, members: &[Use
         rows.extend(joining.iter().map(|user| Row::Member(*user, place(Role::Member))));
         let act = if number == 0 {
             rows.push(Row::Member(*owner, place(Role::Owner)));
-            Act::Created { name: name.clone(), members: joining.to_vec(), open: false }
+            Act::Created { name: name.clone(), members: joining.to_vec(), open: true }
         } else {
             Act::Joined { members: joining.to_vec() }
         };
-        log.append(*owner, &format!("seed-{number}"), act, rows).await?;
+        log.append(Draft { author: *owner, key: format!("seed-{number}"), act, rows }).await?;
     }
     Ok(())
 }
 
-/// Appends entries to one new log, a batch for each.
-struct Writer<'a, S> {
-    store: &'a S,
-    id: LogId,
-    head: Head,
-    now: Timestamp,
-}
-
-impl<'a, S: Store> Writer<'a, S> {
-    async fn open(store: &'a S, id: LogId, segment: Segment, now: Timestamp) -> Result<Self> {
-        let seen = store.head(id).await?;
-        ensure!(seen.is_new(), "{id:?} has been written to before");
-        let epoch = store.claim(id, seen).await?;
-        store.bind_segment(segment, id, Bucket(0)).await?;
-        Ok(Self { store, id, head: Head { epoch, segment, incarnation: Incarnation(segment.0), ..seen }, now })
-    }
-
-    async fn append(&mut self, author: UserId, key: &str, act: Act, rows: Vec<Row>) -> Result<()> {
-        let seq = self.head.tail.next();
-        let after = Head {
-            tail: seq,
-            last_change: seq,
-            last_at: self.now.after(self.head.last_at),
-            last_batch: BatchId(u128::from(self.head.segment.0) << 64 | u128::from(seq.get())),
-            ..self.head
-        };
-        let entry = Entry {
-            seq,
-            pos: after.count,
-            id: MessageId::at(after.segment, seq),
-            author,
-            client_key: ClientKey::new(key)?,
-            at: after.last_at,
-            act,
-        };
-        let projections = rows.into_iter().map(|row| Projection { version: seq, row }).collect();
-        let (base, epoch) = (self.head.tail, self.head.epoch);
-        let batch = Batch { id: after.last_batch, base, epoch, after, entries: vec![Arc::new(entry)], projections };
-        self.store.append(self.id, Arc::new(batch)).await?;
-        self.head = after;
-        Ok(())
-    }
-}
-
-/// Seeds a fresh data folder.
+/// Seeds a fresh data folder with users and a group of the first of them.
 pub fn make(data: &Path, users: u64, members: usize) -> Result<Seeded> {
     ensure!(members > 0 && members as u64 <= users, "a group needs members, and users to be them");
+    with_store(data, async |store, now| write(store, now, users, members).await)
+}
+
+/// Opens the store of a fresh data folder for whoever seeds it, and closes it afterwards.
+pub fn with_store<T>(data: &Path, work: impl AsyncFnOnce(&EmbeddedStore, Timestamp) -> Result<T>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let failed: Box<dyn Fn(String) + Send + Sync> = Box::new(|_why| {}); // the write that failed says so as well
-        let store = EmbeddedStore::open(Options::new(data.join(STORE_FOLDER), failed))?;
-        let seeded = write(&store, now()?, users, members).await?;
+        let mut options = Options::new(data.join(STORE_FOLDER), failed);
+        options.limits.set(Limit::CommitRows, 100_000); // a sync for each 500 rows would take most of the time
+        options.limits.set(Limit::CommitBytes, 8_388_608);
+        let store = EmbeddedStore::open(options)?;
+        let seeded = work(&store, now()?).await?;
         store.close().await;
         Ok(seeded)
     })
 }
 
-/// An access token for each user, in the users' order: from the server's own command, with the node's key.
-pub fn mint(parlance: &Path, data: &Path, seeded: &Seeded) -> Result<Vec<String>> {
-    let (first, last) = seeded.users.first().zip(seeded.users.last()).context("there are users")?;
+/// An access token for each of these users, whose numbers follow each other: from the server's own command, with the
+/// node's key.
+pub fn mint(parlance: &Path, data: &Path, users: &[UserId]) -> Result<Vec<String>> {
+    let (first, last) = users.first().zip(users.last()).context("there are users")?;
     let range = format!("{}..{}", first.get(), last.get());
     let mut command = Command::new(parlance);
     command.args(["token", "--make", "--users", &range, "--life", LIFE_SECONDS, "--data"]).arg(data);
@@ -160,7 +131,7 @@ pub fn mint(parlance: &Path, data: &Path, seeded: &Seeded) -> Result<Vec<String>
     ensure!(output.status.success(), "no tokens: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout)?;
     let tokens: Vec<_> = text.lines().filter_map(|line| Some(line.split_once(' ')?.1.to_owned())).collect();
-    ensure!(tokens.len() == seeded.users.len(), "{} tokens for {} users", tokens.len(), seeded.users.len());
+    ensure!(tokens.len() == users.len(), "{} tokens for {} users", tokens.len(), users.len());
     Ok(tokens)
 }
 
@@ -171,7 +142,7 @@ pub fn now() -> Result<Timestamp> {
 }
 
 fn group_row(name: &GroupName, members: u64, now: Timestamp) -> GroupRow {
-    GroupRow { name: name.clone(), members, created_at: now, about: AboutText::default(), picture: None, open: false, updated_at: now }
+    GroupRow { name: name.clone(), members, created_at: now, about: AboutText::default(), picture: None, open: true, updated_at: now }
 }
 
 #[cfg(test)]

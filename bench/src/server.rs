@@ -16,7 +16,7 @@ use crate::process::{self, Child};
 /// What the bench lifts, as it stands in the server's configuration file; the table names them.
 ///
 /// Rates are those of a person and would throttle one process that plays thousands; the address limits assume many
-/// addresses. Nothing here is a buffer, a batch or a coalescing time: those are as
+/// addresses; people join a group that is at its limit. Nothing here is a buffer, a batch or a coalescing time: those are as
 /// everybody gets them.
 pub const LIFTED: &[(&str, &str)] = &[
     ("connections_address", "1000000"),
@@ -28,6 +28,7 @@ pub const LIFTED: &[(&str, &str)] = &[
     ("posts_burst_user", "1000000"),
     ("posts_rate_conversation", "1000000"),
     ("posts_burst_conversation", "1000000"),
+    ("members", "20000"),
 ];
 
 /// For the start, which replays the journal.
@@ -52,9 +53,9 @@ pub fn build() -> Result<()> {
     Ok(())
 }
 
-/// Writes the configuration file and returns its path.
-pub fn configure(folder: &Path) -> Result<PathBuf> {
-    let limits: Vec<_> = LIFTED.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
+/// Writes the configuration file, with more limits if there are such, and returns its path.
+pub fn configure(folder: &Path, more: &[(&str, &str)]) -> Result<PathBuf> {
+    let limits: Vec<_> = LIFTED.iter().chain(more).map(|(name, value)| format!("{name} = {value}\n")).collect();
     let text = format!("[edge]\ntrusted_addresses = [\"127.0.0.0/8\"]\n\n[limits]\n{}", limits.concat());
     let path = folder.join("bench.toml");
     fs::write(&path, text)?;
@@ -73,11 +74,11 @@ pub struct Server {
 
 impl Server {
     /// Starts it over `folder/data` with `folder/bench.toml`, and returns when it is ready.
-    pub fn start(folder: &Path, pin: bool) -> Result<Self> {
+    pub fn start(folder: &Path, pin: bool, limits: &[(&str, &str)]) -> Result<Self> {
         let log = folder.join("server.log");
         let output = File::create(&log)?;
         let mut command: Command = process::pinned(&binary()?, pin);
-        command.arg("serve").arg("--data").arg(folder.join("data")).arg("--config").arg(configure(folder)?);
+        command.arg("serve").arg("--data").arg(folder.join("data")).arg("--config").arg(configure(folder, limits)?);
         command.args(["--listen", "127.0.0.1:0", "--ops", "127.0.0.1:0"]);
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         let mut child = Child::start(command)?;

@@ -1,7 +1,7 @@
 //! What all questions about Parlance stand on: a seeded data folder on a real disk, tokens, and servers over it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use actors::id::{ConversationId, Pair, UserId};
 use anyhow::{Context, Result};
@@ -22,18 +22,26 @@ pub struct Stage {
 impl Stage {
     /// Seeds `users` accounts, the first `members` of them in one group, and mints a token for each.
     pub fn set(users: usize, members: usize, pin: bool) -> Result<Self> {
-        // Beside the binary, not in the temporary folder: that is often kept in memory, where a sync costs nothing.
-        let beside = std::env::current_exe()?.parent().context("the binary lies in a folder")?.to_owned();
-        let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(beside)?;
+        Self::furnish(pin, users, |data| seed::make(data, users as u64, members))
+    }
+
+    /// A data folder that `seed` fills, and tokens for the first `tokens` users.
+    pub fn furnish(pin: bool, tokens: usize, seed: impl FnOnce(&Path) -> Result<Seeded>) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(beside()?)?;
         let data = folder.path().join("data");
-        let seeded = seed::make(&data, users as u64, members)?;
-        let tokens = seed::mint(&server::binary()?, &data, &seeded)?;
+        let seeded = seed(&data)?;
+        let tokens = seed::mint(&server::binary()?, &data, seeded.users.get(..tokens).context("more tokens than users")?)?;
         Ok(Self { folder, seeded, tokens, pin })
     }
 
     /// A fresh server over the folder. One at a time.
     pub fn serve(&self) -> Result<Server> {
-        Server::start(self.folder.path(), self.pin)
+        Server::start(self.folder.path(), self.pin, &[])
+    }
+
+    /// The same with limits of its own, beside those that are lifted for every question.
+    pub fn serve_with(&self, limits: &[(&str, &str)]) -> Result<Server> {
+        Server::start(self.folder.path(), self.pin, limits)
     }
 
     /// Whether servers and generator have a core each.
@@ -57,15 +65,25 @@ impl Stage {
         Ok(ConversationId::Direct(Pair::new(user(one)?, user(other)?)?).to_string())
     }
 
-    /// The file system that the data folder lies on.
-    pub fn file_system(&self) -> String {
-        let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
-        let here: PathBuf = self.folder.path().to_owned();
-        let of_line = |line: &str| {
-            let mut fields = line.split(' ').skip(1);
-            Some((fields.next()?.to_owned(), fields.next()?.to_owned()))
-        };
-        let over = mounts.lines().filter_map(of_line).filter(|(point, _)| here.starts_with(point));
-        over.max_by_key(|(point, _)| point.len()).map_or_else(|| "unknown".to_owned(), |(_, kind)| kind)
+    /// All users, by number.
+    pub fn users(&self) -> &[UserId] {
+        &self.seeded.users
     }
+}
+
+/// Beside the binary, not in the temporary folder: that is often kept in memory, where a sync costs nothing.
+fn beside() -> Result<PathBuf> {
+    Ok(std::env::current_exe()?.parent().context("the binary lies in a folder")?.to_owned())
+}
+
+/// The file system that the data folders lie on.
+pub fn file_system() -> String {
+    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
+    let here = beside().unwrap_or_default();
+    let of_line = |line: &str| {
+        let mut fields = line.split(' ').skip(1);
+        Some((fields.next()?.to_owned(), fields.next()?.to_owned()))
+    };
+    let over = mounts.lines().filter_map(of_line).filter(|(point, _)| here.starts_with(point));
+    over.max_by_key(|(point, _)| point.len()).map_or_else(|| "unknown".to_owned(), |(_, kind)| kind)
 }

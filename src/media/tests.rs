@@ -53,7 +53,7 @@ impl Shelf {
         let depot = Depot::open(config, data).expect("opened");
         let store = Arc::new(MemoryStore::new());
         let clock = Arc::new(ManualClock::at(SystemClock.now()));
-        let metrics = Metrics::new(Labels { ops: Vec::new(), errors: Vec::new() });
+        let metrics = Metrics::new(Labels { ops: Vec::new(), errors: Vec::new(), calls: Vec::new() });
         Self { files: files(&depot, &store, &clock, &metrics, &limits), depot, store, clock, metrics, folder, limits }
     }
 

@@ -36,7 +36,7 @@ pub(super) async fn doors_of(start: Start, limit: &[(Limit, u64)]) -> Arc<Doors>
     for (limit, value) in limit {
         limits.set(*limit, *value);
     }
-    let metrics = Metrics::new(Labels { ops: OPS.to_vec(), errors: REGISTRY.iter().map(|row| row.name).collect() });
+    let metrics = Metrics::new(Labels { ops: OPS.to_vec(), errors: REGISTRY.iter().map(|row| row.name).collect(), calls: Vec::new() });
     let key = SigningKey::draw().expect("drawn");
     let world = World {
         clock: Arc::new(SystemClock),

@@ -15,13 +15,14 @@
 //! | `reads`, `messages`, `lookups`, `overview` | answers from a snapshot: logs and members, messages, people, lists |
 //! | `archive` | everything as records, out and in |
 //! | `check` | what must be true of a folder, and whether it is |
-//! | [`stats`] | what the metrics show |
+//! | [`stats`], [`calls`] | what the metrics show: what was done, and how often each port was called |
 //! | [`error`] | why a folder cannot be opened |
 //!
 //! Invariants: one process per folder. One thread writes, so a condition that it has checked holds until its commit.
 //! An answer is given only after the commit's sync; a commit that fails or hangs is never answered and stops the node.
 //! The epoch is the number of the start, so a claim writes nothing: there is no second owner on one node.
 
+pub mod calls;
 pub mod error;
 pub mod stats;
 pub mod store;

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::calls::Calls;
+
 /// Counts since the store was opened. Each only rises, but `waiting`, which is what stands now.
 #[derive(Debug, Default)]
 pub struct Stats {
@@ -24,6 +26,8 @@ pub struct Stats {
     pub commit_micros: AtomicU64,
     /// Commits that failed or hung; the node stops at the first.
     pub failures: AtomicU64,
+    /// Calls of the ports, by kind.
+    pub calls: Calls,
 }
 
 /// One commit that became durable.

@@ -14,6 +14,7 @@ use actors::limits::{Limit, Limits};
 use actors::store::{AppendError, PutError, Store, StoreError};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use super::calls::Call;
 use super::folder::{Folder, MEMTABLE_BYTES};
 use super::group::Request;
 use super::stats::add;
@@ -195,6 +196,10 @@ impl EmbeddedStore {
         if tokio::task::spawn_blocking(move || threads.end()).await.is_err() {
             tracing::error!("a thread of the store ended by a panic");
         }
+    }
+
+    pub(super) fn count(&self, call: Call) {
+        self.shared.stats.calls.count(call);
     }
 
     pub(super) fn requests(&self) -> &mpsc::Sender<Request> {
