@@ -48,6 +48,9 @@ const POSTS: &[Pace] = &[
 const GROUPS: &[Pace] = &[Pace { bucket: "groups", quota: Limit::GroupsPerHour, window: Window::Seconds(3_600) }];
 const REQUESTS: &[Pace] = &[Pace { bucket: "requests", quota: Limit::RequestsPerHour, window: Window::Seconds(3_600) }];
 const INVITES: &[Pace] = &[Pace { bucket: "invites", quota: Limit::InvitesPerHour, window: Window::Seconds(3_600) }];
+const SEARCHES: &[Pace] = &[Pace { bucket: "searches", quota: Limit::SearchesBurst, window: Window::Rate(Limit::SearchesRate) }];
+const PROFILES: &[Pace] = &[Pace { bucket: "profiles", quota: Limit::ProfilesPerHour, window: Window::Seconds(3_600) }];
+const PASSWORDS: &[Pace] = &[Pace { bucket: "passwords", quota: Limit::LoginsAccount, window: Window::Seconds(60) }];
 const CONNECTION: &str = "is of the connection; over HTTP every request brings its token";
 
 /// The table.
@@ -57,18 +60,18 @@ pub static TABLE: &[Row] = &[
     row("auth.refresh", "Goes on with a new access token.", &[TOKEN], Answer::of::<RefreshOk>(), Rest::None(CONNECTION)),
     row("hb", "A sign of life.", &[may("s", Kind::Number(0, NUMBER_MAX))], Answer::of::<Empty>(), Rest::None("is of the connection; a request over HTTP needs no sign of life")),
     row("account.get", "The own account.", &[], Answer::of::<Account<'static>>(), get("/v1/account")),
-    row("account.update", "Changes what is named of the own profile.", &[may("name", SHOWN), may("username", NAME), may("first_name", SHOWN), may("last_name", SHOWN), may("about", ABOUT), may("picture", Kind::Picture), may("privacy", PRIVACY)], Answer::of::<Account<'static>>(), patch("/v1/account", 200)).some(),
-    row("account.password", "Changes the password.", &[need("old", Kind::Text(0, 8_192)), need("new", Kind::Text(8, actors::account::PASSWORD_BYTES_MAX))], Answer::of::<Empty>(), put("/v1/account/password", 204)),
-    row("account.email", "Changes the address.", &[PASSWORD, need("email", Kind::Email)], Answer::of::<Account<'static>>(), put("/v1/account/email", 200)),
-    row("account.deactivate", "Deactivates the own account until the next login.", &[PASSWORD], Answer::of::<Empty>(), post("/v1/account/deactivate", 204)),
-    row("account.delete", "Deletes the own account.", &[PASSWORD], Answer::of::<Empty>(), post("/v1/account/delete", 204)),
+    row("account.update", "Changes what is named of the own profile.", &[may("name", SHOWN), may("username", NAME), may("first_name", SHOWN), may("last_name", SHOWN), may("about", ABOUT), may("picture", Kind::Picture), may("privacy", PRIVACY)], Answer::of::<Account<'static>>(), patch("/v1/account", 200).paced(PROFILES)).some(),
+    row("account.password", "Changes the password.", &[need("old", Kind::Text(0, 8_192)), need("new", Kind::Text(8, actors::account::PASSWORD_BYTES_MAX))], Answer::of::<Empty>(), put("/v1/account/password", 204).paced(PASSWORDS)),
+    row("account.email", "Changes the address.", &[PASSWORD, need("email", Kind::Email)], Answer::of::<Account<'static>>(), put("/v1/account/email", 200).paced(PASSWORDS)),
+    row("account.deactivate", "Deactivates the own account until the next login.", &[PASSWORD], Answer::of::<Empty>(), post("/v1/account/deactivate", 204).paced(PASSWORDS)),
+    row("account.delete", "Deletes the own account.", &[PASSWORD], Answer::of::<Empty>(), post("/v1/account/delete", 204).paced(PASSWORDS)),
     row("login.list", "The own logins.", &[], Answer::of::<Logins<'static>>(), get("/v1/logins")),
     row("login.end", "Ends one login and its connections.", &[need("login", Kind::Hex)], Answer::of::<Empty>(), delete("/v1/logins/{login}", 204)),
     row("login.end_others", "Ends all logins but the one that asks.", &[], Answer::of::<Empty>(), post("/v1/logins/end_others", 204)),
     row("login.end_all", "Ends all logins, the one that asks among them.", &[], Answer::of::<Empty>(), delete("/v1/logins", 204)),
     row("user.get", "A user by number.", &[USER], Answer::of::<User<'static>>(), get("/v1/users/{user}")),
     row("user.find", "A user by username, compared exactly.", &[need("username", Kind::Text(1, 150))], Answer::of::<User<'static>>(), get("/v1/users")),
-    row("user.search", "Users whose names begin with this.", &[need("prefix", Kind::Text(2, 64)), LIMIT], Answer::of::<Users<'static>>(), get("/v1/users/search")),
+    row("user.search", "Users whose names begin with this.", &[need("prefix", Kind::Text(2, 64)), LIMIT], Answer::of::<Users<'static>>(), get("/v1/users/search").paced(SEARCHES)),
     row("relation.get", "What a user is to the own one.", &[USER], Answer::of::<Relation<'static>>(), get("/v1/relations/{user}")),
     row("relation.list", "The own relations of one sort.", &[need("filter", FILTER), CURSOR, LIMIT], Answer::of::<Relations<'static>>(), get("/v1/relations")),
     row("relation.request", "Asks to be friends.", &[USER], Answer::of::<Relation<'static>>(), post("/v1/relations/{user}/request", 200).paced(REQUESTS)),
