@@ -618,7 +618,7 @@ pub const REGISTRY: &[Row] = &[
         4030,
         "no_such_file",
         404,
-        (Never, Edge),
+        (Never, Core),
         [
             "no such file",
             "There is no such file, it has expired, or it is another's: who may not use a file is not told whether it exists.",
