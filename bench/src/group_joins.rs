@@ -37,17 +37,33 @@ pub struct Plan {
     pub busy: usize,
     /// Between two of them.
     pub apart: Duration,
+    /// What a tick is in a group of this size.
+    pub tick: Duration,
     /// Limits of this run alone.
     pub limits: &'static [(&'static str, &'static str)],
 }
 
 impl Plan {
     /// What the figures are made of.
-    pub const FULL: Self =
-        Self { members: 10_000, listeners: 200, quiet: 5, busy: 1_500, apart: Duration::from_micros(8_000), limits: &[] };
+    pub const FULL: Self = Self {
+        members: 10_000,
+        listeners: 200,
+        quiet: 5,
+        busy: 1_500,
+        apart: Duration::from_millis(8),
+        tick: Duration::from_secs(5),
+        limits: &[],
+    };
     /// Whether it works at all: a smaller group counts as large, and its tick is short.
-    pub const QUICK: Self =
-        Self { members: 150, listeners: 20, quiet: 1, busy: 20, apart: Duration::from_millis(10), limits: &[("members_announced", "100")] };
+    pub const QUICK: Self = Self {
+        members: 150,
+        listeners: 20,
+        quiet: 1,
+        busy: 20,
+        apart: Duration::from_millis(10),
+        tick: Duration::from_secs(1),
+        limits: &[("members_announced", "100")],
+    };
 }
 
 /// The most bytes that a tick may bring to a member.
@@ -64,8 +80,10 @@ const TICK_MAX: Duration = Duration::from_secs(8);
 /// What the listeners heard.
 #[derive(Debug, Clone, Copy, Default)]
 struct Heard {
-    ticks: usize,
-    ticks_bytes: usize,
+    /// How often they were told how many members there are.
+    frames: usize,
+    bytes: usize,
+    /// Anything else but heartbeats.
     others: usize,
 }
 
@@ -73,16 +91,17 @@ impl Heard {
     fn take(&mut self, told: Told) {
         match told {
             Told::Members(bytes) => {
-                self.ticks += 1;
-                self.ticks_bytes += bytes;
+                self.frames += 1;
+                self.bytes += bytes;
             }
             Told::Entry | Told::Other(_) => self.others += 1,
             Told::Done(_) => {}
         }
     }
 
-    fn bytes(&self) -> f64 {
-        self.ticks_bytes as f64 / self.ticks.max(1) as f64
+    /// Bytes of each listener in each of so many ticks.
+    fn each(&self, listeners: usize, ticks: f64) -> f64 {
+        self.bytes as f64 / listeners as f64 / ticks
     }
 }
 
@@ -96,7 +115,7 @@ pub fn ask(plan: Plan, pin: bool) -> Result<Vec<Row>> {
     let path = format!("/v1/conversations/{}/join", stage.group());
     let quiet = quietly(&server, &mut crowd, &path, lone)?;
     let before = server.counts()?;
-    let busy = busily(&server, &mut crowd, &path, many, plan.apart)?;
+    let busy = busily(&server, &mut crowd, &path, many, plan)?;
     let after = server.counts()?;
     drop(crowd);
     server.stop()?;
@@ -110,9 +129,9 @@ fn quietly(server: &Server, crowd: &mut Crowd, path: &str, tokens: &[String]) ->
     for (nth, token) in tokens.iter().enumerate() {
         join(&mut http, path, token)?;
         let until = Instant::now() + TICK_MAX;
-        while heard.ticks < (nth + 1) * listeners {
+        while heard.frames < (nth + 1) * listeners {
             crowd.turn(&mut |_, told, _| heard.take(told))?;
-            ensure!(Instant::now() < until, "{} of {listeners} listeners were told of join {nth}", heard.ticks - nth * listeners);
+            ensure!(Instant::now() < until, "{} of {listeners} listeners were told of join {nth}", heard.frames - nth * listeners);
         }
     }
     Ok(heard)
@@ -131,13 +150,13 @@ struct Busy {
 }
 
 /// Users join one after the other, each at its time, while the listeners listen.
-fn busily(server: &Server, crowd: &mut Crowd, path: &str, tokens: &[String], apart: Duration) -> Result<Busy> {
+fn busily(server: &Server, crowd: &mut Crowd, path: &str, tokens: &[String], plan: Plan) -> Result<Busy> {
     let (mut heard, listeners, over) = (Heard::default(), crowd.size(), AtomicBool::new(false));
     let (cpu, started) = (measure::cpu(server.pid())?, Instant::now());
     let through = |door: usize| -> Result<Latencies> {
         let (mut http, mut joins) = (Http::open(server.clients)?, Latencies::default());
         for (nth, token) in tokens.iter().enumerate().skip(door).step_by(DOORS) {
-            let due = started + apart * u32::try_from(nth)?;
+            let due = started + plan.apart * u32::try_from(nth)?;
             thread::sleep(due.saturating_duration_since(Instant::now()));
             join(&mut http, path, token)?;
             joins.push(due.elapsed());
@@ -158,21 +177,18 @@ fn busily(server: &Server, crowd: &mut Crowd, path: &str, tokens: &[String], apa
         Ok((joins.into_iter().collect::<Result<Vec<_>>>()?, took))
     })?;
     // Those of the last tick are told of at its end.
-    let until = Instant::now() + TICK_MAX;
-    let mut last = heard.ticks;
+    let until = Instant::now() + plan.tick * 3 / 2;
     while Instant::now() < until {
         crowd.turn(&mut |_, told, _| heard.take(told))?;
-        if heard.ticks > last && heard.ticks % listeners == 0 {
-            break;
-        }
-        last = last.min(heard.ticks);
     }
-    ensure!(heard.ticks > 0 && heard.ticks % listeners == 0, "{} frames are no whole ticks of {listeners} listeners", heard.ticks);
+    ensure!(heard.frames > 0 && heard.frames % listeners == 0, "{} frames for {listeners} listeners", heard.frames);
     let mut all = Latencies::default();
-    joins.iter().for_each(|joins| all.take_in(joins));
+    for joins in &joins {
+        all.take_in(joins);
+    }
     Ok(Busy {
         heard,
-        ticks: (heard.ticks / listeners) as f64,
+        ticks: (took.as_secs_f64() / plan.tick.as_secs_f64()).ceil(),
         joins: all,
         per_second: tokens.len() as f64 / took.as_secs_f64(),
         cpu_ms: 1_000.0 * measure::cpu(server.pid())?.since(cpu).total() / tokens.len() as f64,
@@ -180,8 +196,9 @@ fn busily(server: &Server, crowd: &mut Crowd, path: &str, tokens: &[String], apa
 }
 
 fn rows(plan: Plan, quiet: &Heard, busy: &Busy, rows_each: f64) -> Vec<Row> {
-    let (one, many) = (quiet.bytes(), busy.heard.bytes());
+    let (one, many) = (quiet.each(plan.listeners, plan.quiet as f64), busy.heard.each(plan.listeners, busy.ticks));
     let (each, ratio) = (plan.busy as f64 / busy.ticks, many / one.max(1.0));
+    let frames = busy.heard.frames as f64 / plan.listeners as f64;
     let others = quiet.others + busy.heard.others;
     let members = thousands(plan.members as f64);
     vec![
@@ -192,9 +209,13 @@ fn rows(plan: Plan, quiet: &Heard, busy: &Busy, rows_each: f64) -> Vec<Row> {
             many.max(one) <= BYTES_MAX && (ratio - 1.0).abs() <= APART_MAX && others == 0,
         )
         .how(format!(
-            "frames on the wire of {} listening members, heads included, JSON: one for each member and tick, {others} others; {} ticks of one \
-             join, then {} of {each:.0}",
-            plan.listeners, plan.quiet, busy.ticks
+            "on the wire of {} listening members, frames' heads included, JSON: {frames:.0} frames to each in {} ticks of {} s with {} joins, \
+             {} in as many ticks of one join; {others} other frames",
+            plan.listeners,
+            busy.ticks,
+            plan.tick.as_secs(),
+            thousands(plan.busy as f64),
+            quiet.frames / plan.listeners
         )),
         Row::judged(
             format!("users joining a group of {members} one by one"),

@@ -21,7 +21,7 @@ pub struct Drawn(pub u64);
 
 impl Drawn {
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -30,8 +30,9 @@ impl Drawn {
 
     /// A number below `bound`, small ones more often: the first tenth of them in a third of the cases.
     fn skewed(&mut self, bound: usize) -> usize {
-        let part = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
-        (part * part * bound as f64) as usize
+        let part = self.draw() >> 32;
+        let skewed = (part * part) >> 32;
+        usize::try_from((skewed * bound as u64) >> 32).expect("it is below the bound")
     }
 
     fn word(&mut self) -> String {

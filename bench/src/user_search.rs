@@ -63,7 +63,7 @@ fn make(data: &Path, accounts: u64) -> Result<Seeded> {
 
 /// What is searched for: two to six letters of somebody's name, and in every third search a very common beginning.
 fn prefix(drawn: &mut Drawn, users: &[UserId]) -> Result<String> {
-    let mut place = |count: usize| usize::try_from(drawn.next() % count as u64).context("a place");
+    let mut place = |count: usize| usize::try_from(drawn.draw() % count as u64).context("a place");
     if place(3)? == 0 {
         return Ok(COMMON[place(COMMON.len())?].to_owned());
     }
