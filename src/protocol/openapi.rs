@@ -115,7 +115,7 @@ fn made() -> Value {
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": collect(answers.chain([&TOKENS, &ME, &PROBLEM])),
+            "schemas": collect(answers.chain([&TOKENS, &ME, &FILE, &PROBLEM])),
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": "An access token."}},
             "responses": refusals(),
             "headers": {
