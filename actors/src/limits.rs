@@ -292,7 +292,7 @@ pub const TABLE: &[Row] = &[
     row(Limit::VisitIdle, "visit_idle", 60_000, Unit::Millis, ["user/actor", "the actor stops; the next request starts it again", "parlance_actor_starts_total"]),
     row(Limit::OutboundFrames, "outbound_frames", 256, Unit::Count, ["outbound", "ephemeral events are shed at half, messages become gap marks at the limit", "parlance_delivery_shed_total"]),
     row(Limit::OutboundBytes, "outbound_bytes", 1_048_576, Unit::Bytes, ["outbound", "see outbound_frames", "parlance_delivery_shed_total"]),
-    row(Limit::WriteStall, "write_stall", 30_000, Unit::Millis, ["edge/websocket", "close 4011", "parlance_edge_closed_total{code=\"4011\"}"]),
+    row(Limit::WriteStall, "write_stall", 30_000, Unit::Millis, ["edge/websocket, edge/patient", "close 4011; over HTTP the connection ends", "parlance_edge_closed_total{code=\"4011\"}"]),
     row(Limit::Heartbeat, "heartbeat", 25_000, Unit::Millis, ["edge/heartbeat", "close 4010 after two and a half of them without a frame", "parlance_edge_heartbeat_timeouts_total"]),
     row(Limit::QueriesNode, "queries_node", 256, Unit::Count, ["node", "refused as busy", "parlance_limit_rate_limited_total{bucket=\"queries\"}"]),
     row(Limit::QueryDeadline, "query_deadline", 5_000, Unit::Millis, ["node", "refused as unavailable", "parlance_command_errors_total"]),

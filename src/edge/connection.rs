@@ -23,6 +23,7 @@ use crate::edge::ending::{Ending, part};
 use crate::edge::greeting::{Greeted, greet};
 use crate::edge::heartbeat::Watch;
 use crate::edge::http;
+use crate::edge::patient::Patient;
 use crate::edge::websocket::{Socket, Totals};
 use crate::edge::wire::Wire;
 use crate::protocol::codec::Encoding;
@@ -119,8 +120,8 @@ async fn open(stream: TcpStream, address: IpAddr, router: Router, doors: Arc<Doo
     http::converse(stream, visitor.clone(), router, &doors).await;
     let Handover { upgrade, encoding, presented, stranger } = visitor.take()?;
     let upgraded = upgrade.await.ok()?;
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
-    let (wire, config) = (Wire::new(parts.io.into_inner()), Some(doors.socket_config()));
+    let parts = upgraded.downcast::<TokioIo<Patient<TcpStream>>>().ok()?;
+    let (wire, config) = (Wire::new(parts.io.into_inner().into_inner()), Some(doors.socket_config()));
     let mut socket = Box::new(if parts.read_buf.is_empty() {
         WebSocket::from_raw_socket(wire, Role::Server, config)
     } else {

@@ -32,6 +32,7 @@ use crate::edge::connection::Visitor;
 use crate::edge::cors::{self, Page};
 use crate::edge::doors::Doors;
 use crate::edge::greeting::count_refused;
+use crate::edge::patient::Patient;
 use crate::edge::{forwarded, media, rest as twins, sse, upgrade};
 use crate::metrics::Refusal;
 use crate::protocol::error::{Code, WireError};
@@ -76,7 +77,8 @@ pub async fn converse(stream: TcpStream, visitor: Visitor, router: Router, doors
         .header_read_timeout(limits.time(Limit::HeadDeadline))
         .max_headers(HEADERS_MAX)
         .max_buf_size(limits.count(Limit::HttpHeadBytes).max(HEAD_BYTES_MIN));
-    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let stream = TokioIo::new(Patient::new(stream, limits.time(Limit::WriteStall)));
+    let connection = builder.serve_connection(stream, service).with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,

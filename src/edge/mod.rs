@@ -15,6 +15,7 @@ pub mod bucket;
 pub mod accept;
 pub mod connection;
 pub mod http;
+pub mod patient;
 pub mod cors;
 pub mod forwarded;
 pub mod gate;

@@ -318,7 +318,9 @@ mod tests {
         };
         let place = path("g12", "42", "9").expect("good");
         assert_eq!((place.conversation.to_string(), place.seq.get(), place.nth), ("g12".to_owned(), 42, 9));
-        for wrong in [("g0", "1", "0"), ("x", "1", "0"), ("g1", "-1", "0"), ("g1", "+1", "0"), ("g1", "1", ""), ("g1", "1", "99999999999999999999")] {
+        for wrong in
+            [("g0", "1", "0"), ("x", "1", "0"), ("g1", "-1", "0"), ("g1", "+1", "0"), ("g1", "1", ""), ("g1", "1", "99999999999999999999")]
+        {
             assert!(path(wrong.0, wrong.1, wrong.2).is_err(), "{wrong:?}");
         }
         assert!(Place::of(&[]).is_err());

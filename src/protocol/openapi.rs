@@ -69,9 +69,13 @@ fn described(endpoint: Endpoint) -> Described {
         }
         Endpoint::File => described("media.get", "The bytes of a file, whole or in part.", &[], 200, Said::Bytes),
         Endpoint::Thumbnail => described("media.thumbnail", "The small image of an image.", &[], 200, Said::Bytes),
-        Endpoint::Attached => {
-            described("media.of_message", "The bytes of a file of a message, counted from 0, for whoever may read it.", &[], 200, Said::Bytes)
-        }
+        Endpoint::Attached => described(
+            "media.of_message",
+            "The bytes of a file of a message, counted from 0, for whoever may read it.",
+            &[],
+            200,
+            Said::Bytes,
+        ),
         Endpoint::AttachedThumbnail => {
             described("media.thumbnail_of_message", "The small image of an image of a message.", &[], 200, Said::Bytes)
         }
@@ -111,7 +115,7 @@ fn made() -> Value {
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": collect(answers.chain([&TOKENS, &ME, &PROBLEM])),
+            "schemas": collect(answers.chain([&TOKENS, &ME, &FILE, &PROBLEM])),
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": "An access token."}},
             "responses": refusals(),
             "headers": {

@@ -35,6 +35,7 @@ mod actors_die;
 mod folder;
 mod archive;
 mod media;
+mod attachments;
 mod secrets;
 mod people;
 mod relations;

@@ -279,7 +279,9 @@ impl Fault {
             Self::WordsWrong | Self::LoginsWrong | Self::BondHalf | Self::NumberAstray(_) => {
                 "export the folder and import it into another: what leads to them is made anew"
             }
-            Self::DueWrong | Self::FilesWrong | Self::UsedWrong { .. } => "export the folder and import it into another: these rows are made anew",
+            Self::DueWrong | Self::FilesWrong | Self::UsedWrong { .. } => {
+                "export the folder and import it into another: these rows are made anew"
+            }
             Self::Sequence { .. } => "export the folder and import it into another: sequences are raised",
             Self::Counts => "keep a copy of the folder and restore it from a backup or an export",
         }
