@@ -206,6 +206,27 @@ async fn a_used_refresh_token_ends_its_login_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn several_tabs_may_refresh_at_once() {
+    let stage = Stage::new().await;
+    let accounts = stage.node.accounts();
+    let (first, identity) = stage.log_in(1, "").await;
+    let mut session = stage.connect_as(identity).await;
+    let says = device("");
+    let tab = || accounts.refresh(&first.refresh.0, &says);
+    let (one, two, three) = tokio::join!(tab(), tab(), tab());
+    assert!(one.is_ok() && two.is_ok() && three.is_ok(), "{:?} {:?} {:?}", one.err(), two.err(), three.err());
+    stage.clock.advance(Duration::from_secs(9));
+    let last = tab().await.expect("still within the grace");
+    stage.clock.advance(Duration::from_secs(2));
+    assert_eq!(logins(&stage, identity).await.len(), 1);
+    let next = accounts.refresh(&last.refresh.0, &says).await.expect("the last one is in force");
+    assert_eq!(session.closed(), None);
+    assert_eq!(tab().await.err(), Some(Rejected::InvalidRefresh), "a repetition does not lengthen the grace: later it is theft");
+    assert_eq!(session.closed(), Some(CloseReason::Revoked));
+    assert_eq!(accounts.refresh(&next.refresh.0, &says).await.err(), Some(Rejected::InvalidRefresh));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_closed_account_is_opened_by_the_next_login() {
     let stage = Stage::new().await;
     let accounts = stage.node.accounts();
