@@ -16,7 +16,9 @@ use super::{Accounts, busy};
 impl Accounts<'_> {
     /// Carries out a wish about one's own account.
     pub(crate) async fn manage(&self, asking: &Identity, wish: Manage) -> Result<View, Rejected> {
-        if !matches!(wish, Manage::Show | Manage::Logins) {
+        // Only what is shown to others is limited by it: whoever holds a stolen token could otherwise use the share up, and
+        // keep the owner from ending that login.
+        if let Manage::Profile(_) = wish {
             self.0.rates().admit_profile(asking.user, self.0.now(), &self.0.world().limits)?;
         }
         if let Manage::Password { .. } | Manage::Email { .. } | Manage::Deactivate { .. } | Manage::Delete { .. } = wish {

@@ -265,18 +265,24 @@ async fn a_ban_closes_everything_and_only_an_operator_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn changes_of_an_account_have_a_share_of_their_own() {
+async fn changes_of_a_profile_have_a_share_of_their_own_and_never_lock_the_owner_out() {
     let mut limits = Limits::default();
     limits.set(Limit::ProfilesPerHour, 2);
     let stage = Stage::with(limits).await;
     let (_, identity) = stage.log_in(1, "").await;
-    let guess = || Manage::Deactivate { password: Password::given("wrong horse") };
-    for _ in 0..2 {
-        assert_eq!(stage.manage(identity, guess()).await, Err(Rejected::WrongPassword));
+    let (_, stolen) = stage.log_in(1, "").await;
+    for name in ["once", "twice"] {
+        assert!(stage.manage(stolen, username(name)).await.is_ok());
     }
-    assert!(matches!(stage.manage(identity, guess()).await, Err(Rejected::TooFast { bucket: "profiles", .. })));
+    assert!(matches!(stage.manage(stolen, username("again")).await, Err(Rejected::TooFast { bucket: "profiles", .. })));
     assert!(stage.manage(identity, Manage::Show).await.is_ok());
-    assert!(stage.manage(identity, Manage::Logins).await.is_ok());
+    assert_eq!(stage.manage(identity, Manage::EndLogin(stolen.login)).await, Ok(View::Done));
+    assert_eq!(stage.manage(identity, Manage::EndOtherLogins).await, Ok(View::Done));
+    let change = Manage::Password { old: Password::given(RIGHT), new: password("battery staple") };
+    assert_eq!(stage.manage(identity, change).await, Ok(View::Done));
+    let wrong = Manage::Delete { password: Password::given("wrong horse") };
+    assert_eq!(stage.manage(identity, wrong).await, Err(Rejected::WrongPassword), "as often as the password may be tried");
+    assert_eq!(stage.manage(identity, Manage::EndAllLogins).await, Ok(View::Done));
 }
 
 #[tokio::test(start_paused = true)]
