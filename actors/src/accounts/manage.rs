@@ -4,6 +4,7 @@
 //! those.
 
 use crate::account::{Account, AccountField, Email, Password, Picture, Standing, Username};
+use crate::answer::presence;
 use crate::command::{Manage, ProfileChange};
 use crate::credential::{Identity, PasswordVerdict};
 use crate::files;
@@ -67,6 +68,10 @@ impl Accounts<'_> {
         let (before, changed) = self.change_open(user, |account| profile(account, change, picture)).await?;
         if let Some(replaced) = before.picture.filter(|before| changed.picture.is_none_or(|picture| picture.id != before.id)) {
             files::let_go(self.0, replaced.id).await;
+        }
+        if before.privacy.presence != changed.privacy.presence {
+            let node = self.0.clone();
+            crate::node::spawn(async move { presence::reconsider_watchers(&node, user).await });
         }
         Ok(View::Account(Box::new(changed)))
     }
