@@ -304,7 +304,8 @@ pub struct Login {
     pub user: UserId,
     /// The refresh token in force.
     pub refresh: RefreshHash,
-    /// The one before it, and when it was replaced: for a few seconds it is taken as a repetition, later as theft.
+    /// The last one that was used up while it was in force, and when: for a few seconds it is taken as a repetition, later
+    /// as theft. Each repetition draws the token in force anew; the one drawn before it counts as used.
     pub replaced: Option<(RefreshHash, Timestamp)>,
     /// When it began.
     pub created_at: Timestamp,

@@ -27,22 +27,25 @@ impl Accounts<'_> {
                 return Err(Rejected::InvalidRefresh);
             };
             let now = self.0.now();
-            match login.judge(presented, now) {
-                RefreshVerdict::Current | RefreshVerdict::JustReplaced => {}
+            let replaced = match login.judge(presented, now) {
+                RefreshVerdict::Current => Some((login.refresh, now)),
+                // The grace stays that of the token that was repeated, and ends when it did: further tabs may repeat it too.
+                // The token of the repetition before has been overtaken.
+                RefreshVerdict::JustReplaced => login.replaced,
                 RefreshVerdict::Invalid => return Err(Rejected::InvalidRefresh),
                 RefreshVerdict::Reused => {
                     tracing::warn!(user = login.user.get(), login = %id, "a used refresh token came back: the login ends");
                     self.end(login, version).await?;
                     return Err(Rejected::InvalidRefresh);
                 }
-            }
+            };
             let account = self.account(AccountKey::Id(login.user)).await?.map(|account| account.row);
             let account = account.filter(Account::is_active).ok_or(Rejected::InvalidRefresh)?;
             let (secret, hash) = world.credentials.draw_refresh(id);
             let says = if device.says().is_empty() { login.device } else { device.says().into() };
             let renewed = Login {
                 refresh: hash,
-                replaced: Some((login.refresh, now)),
+                replaced,
                 expires_at: now.plus(world.limits.time(Limit::RefreshLife)),
                 used_at: now,
                 device: says,

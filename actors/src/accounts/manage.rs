@@ -4,6 +4,7 @@
 //! those.
 
 use crate::account::{Account, AccountField, Email, Password, Picture, Standing, Username};
+use crate::answer::presence;
 use crate::command::{Manage, ProfileChange};
 use crate::credential::{Identity, PasswordVerdict};
 use crate::files;
@@ -16,7 +17,9 @@ use super::{Accounts, busy};
 impl Accounts<'_> {
     /// Carries out a wish about one's own account.
     pub(crate) async fn manage(&self, asking: &Identity, wish: Manage) -> Result<View, Rejected> {
-        if !matches!(wish, Manage::Show | Manage::Logins) {
+        // Only what is shown to others is limited by it: whoever holds a stolen token could otherwise use the share up, and
+        // keep the owner from ending that login.
+        if let Manage::Profile(_) = wish {
             self.0.rates().admit_profile(asking.user, self.0.now(), &self.0.world().limits)?;
         }
         if let Manage::Password { .. } | Manage::Email { .. } | Manage::Deactivate { .. } | Manage::Delete { .. } = wish {
@@ -65,6 +68,10 @@ impl Accounts<'_> {
         let (before, changed) = self.change_open(user, |account| profile(account, change, picture)).await?;
         if let Some(replaced) = before.picture.filter(|before| changed.picture.is_none_or(|picture| picture.id != before.id)) {
             files::let_go(self.0, replaced.id).await;
+        }
+        if before.privacy.presence != changed.privacy.presence {
+            let node = self.0.clone();
+            crate::node::spawn(async move { presence::reconsider_watchers(&node, user).await });
         }
         Ok(View::Account(Box::new(changed)))
     }

@@ -131,6 +131,27 @@ pub(crate) async fn reconsider(node: &Node, viewer: UserId, user: UserId) {
     }
 }
 
+/// What a user shows of himself has changed: those who watch him and may not see him any more hear for the last time of
+/// him, as of somebody who is not here. If the store does not answer, the rule still holds for whatever comes next.
+pub(crate) async fn reconsider_watchers(node: &Node, user: UserId) {
+    let watchers = node.directory().watchers(user);
+    let viewers: Vec<_> = watchers.iter().map(|session| session.identity.user).collect::<BTreeSet<_>>().into_iter().collect();
+    let call = async {
+        let account = node.world().store.accounts(&[user]).await?.pop().flatten();
+        Ok((account, between(node, user, &viewers).await?))
+    };
+    let Ok((Some(account), between)) = within(node.world().limits.time(Limit::StoreDeadline), call).await else {
+        return;
+    };
+    let kept = viewers.into_iter().zip(between).filter(|(viewer, (bond, head))| may_see(*viewer, bond, &account.privacy, head));
+    let kept: BTreeSet<_> = kept.map(|(viewer, _)| viewer).collect();
+    let announcement = Announcement::new(Event::Presence { user, online: false, last_seen: None });
+    for session in watchers.iter().filter(|session| !kept.contains(&session.identity.user)) {
+        node.directory().unwatch(user, session.id);
+        session.queue.push(&announcement);
+    }
+}
+
 /// Stores when a user was here. If it fails, an older time is shown.
 pub(crate) async fn touch(node: &Node, user: UserId, seen: Seen) {
     let call = node.world().store.touch(user, seen);

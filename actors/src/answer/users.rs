@@ -17,8 +17,9 @@ const PREFIX_CHARS_MIN: usize = 2;
 const PREFIX_CHARS_MAX: usize = 64;
 /// How many users a search finds unless the client says otherwise.
 const PAGE: u64 = 20;
-/// How many users are looked at for each one that is answered, to choose the best of them.
-const CANDIDATES: usize = 4;
+/// How many users are looked at to choose the best of them, however few are answered: the store finds them in the order of
+/// its index, so whom the viewer blocks and who only has such a name must not crowd out the others.
+const CANDIDATES: usize = 200;
 
 pub(super) async fn by_id(node: &Node, user: UserId) -> Result<View, Rejected> {
     find(node, AccountKey::Id(user)).await
@@ -45,7 +46,7 @@ pub(super) async fn search(node: &Node, viewer: UserId, prefix: &str, limit: Opt
     }
     node.rates().admit_search(viewer, node.now(), limits)?;
     let limit = usize::try_from(limit.unwrap_or(PAGE)).unwrap_or(usize::MAX).clamp(1, limits.count(Limit::SearchPage).max(1));
-    let mut found = store.search(&prefix, limit * CANDIDATES).await.map_err(unavailable)?;
+    let mut found = store.search(&prefix, CANDIDATES.max(limit)).await.map_err(unavailable)?;
     found.sort_unstable();
     let others: Vec<_> = found.iter().copied().filter(|user| *user != viewer).collect();
     let bonds = store.bonds_with(viewer, &others).await.map_err(unavailable)?;

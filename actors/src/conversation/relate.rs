@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use crate::account::{Account, Standing};
 use crate::command::Command;
 use crate::entry::{Notice, Topic};
 use crate::event::Event;
@@ -102,7 +103,12 @@ pub(super) async fn settle(node: &Node, wish: Wish) -> Result<Related, Rejected>
     for _ in 0..TRIES {
         let answer = match relation::step(&bond.row, by, step, now) {
             Err(rejected) => Err(rejected),
-            Ok((after, change)) if after == bond.row => Ok(change),
+            Ok((after, change)) if after == bond.row => {
+                if bond.version == 0 {
+                    there(node, &bond.row, by).await?;
+                }
+                Ok(change)
+            }
             Ok((after, change)) => {
                 may_stand(node, &bond, by, step).await?;
                 match tokio::time::timeout(deadline, node.world().store.put_bond(after, bond.version)).await {
@@ -134,7 +140,6 @@ pub(super) async fn settle(node: &Node, wish: Wish) -> Result<Related, Rejected>
 /// Whether the other one is there, and there is room for one more bond where a request or block would begin one.
 async fn may_stand(node: &Node, bond: &Versioned<Bond>, by: UserId, step: Step) -> Result<(), Rejected> {
     let limits = &node.world().limits;
-    let deadline = limits.time(Limit::StoreDeadline);
     let peer = bond.row.pair.other(by).ok_or(Rejected::NoSuchUser)?;
     let counted: &[UserId] = match step {
         Step::Request { .. } => &[by, peer],
@@ -142,8 +147,7 @@ async fn may_stand(node: &Node, bond: &Versioned<Bond>, by: UserId, step: Step) 
         Step::Block => &[by],
         Step::Accept | Step::Decline | Step::Unfriend | Step::Say(_) | Step::Unblock => return Ok(()),
     };
-    let account = within(deadline, node.world().store.accounts(&[peer])).await.map_err(unavailable)?.pop().flatten();
-    let account = account.ok_or(Rejected::NoSuchUser)?;
+    let account = there(node, &bond.row, by).await?;
     policy::may(by, Deed::Relate, On::Person { bond: &bond.row, privacy: &account.privacy, acquainted: false })?;
     if matches!(step, Step::Request { .. }) && !account.is_active() {
         return Err(Rejected::NoSuchUser);
@@ -155,6 +159,14 @@ async fn may_stand(node: &Node, bond: &Versioned<Bond>, by: UserId, step: Step) 
         has_room(node, limits, *user).await?;
     }
     Ok(())
+}
+
+/// The account of the other one, unless there is none or it was deleted.
+async fn there(node: &Node, bond: &Bond, by: UserId) -> Result<Account, Rejected> {
+    let peer = bond.pair.other(by).ok_or(Rejected::NoSuchUser)?;
+    let deadline = node.world().limits.time(Limit::StoreDeadline);
+    let account = within(deadline, node.world().store.accounts(&[peer])).await.map_err(unavailable)?.pop().flatten();
+    account.filter(|account| account.standing != Standing::Deleted).ok_or(Rejected::NoSuchUser)
 }
 
 async fn has_room(node: &Node, limits: &Limits, user: UserId) -> Result<(), Rejected> {

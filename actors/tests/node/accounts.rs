@@ -206,6 +206,27 @@ async fn a_used_refresh_token_ends_its_login_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn several_tabs_may_refresh_at_once() {
+    let stage = Stage::new().await;
+    let accounts = stage.node.accounts();
+    let (first, identity) = stage.log_in(1, "").await;
+    let mut session = stage.connect_as(identity).await;
+    let says = device("");
+    let tab = || accounts.refresh(&first.refresh.0, &says);
+    let (one, two, three) = tokio::join!(tab(), tab(), tab());
+    assert!(one.is_ok() && two.is_ok() && three.is_ok(), "{:?} {:?} {:?}", one.err(), two.err(), three.err());
+    stage.clock.advance(Duration::from_secs(9));
+    let last = tab().await.expect("still within the grace");
+    stage.clock.advance(Duration::from_secs(2));
+    assert_eq!(logins(&stage, identity).await.len(), 1);
+    let next = accounts.refresh(&last.refresh.0, &says).await.expect("the last one is in force");
+    assert_eq!(session.closed(), None);
+    assert_eq!(tab().await.err(), Some(Rejected::InvalidRefresh), "a repetition does not lengthen the grace: later it is theft");
+    assert_eq!(session.closed(), Some(CloseReason::Revoked));
+    assert_eq!(accounts.refresh(&next.refresh.0, &says).await.err(), Some(Rejected::InvalidRefresh));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_closed_account_is_opened_by_the_next_login() {
     let stage = Stage::new().await;
     let accounts = stage.node.accounts();
@@ -244,18 +265,24 @@ async fn a_ban_closes_everything_and_only_an_operator_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn changes_of_an_account_have_a_share_of_their_own() {
+async fn changes_of_a_profile_have_a_share_of_their_own_and_never_lock_the_owner_out() {
     let mut limits = Limits::default();
     limits.set(Limit::ProfilesPerHour, 2);
     let stage = Stage::with(limits).await;
     let (_, identity) = stage.log_in(1, "").await;
-    let guess = || Manage::Deactivate { password: Password::given("wrong horse") };
-    for _ in 0..2 {
-        assert_eq!(stage.manage(identity, guess()).await, Err(Rejected::WrongPassword));
+    let (_, stolen) = stage.log_in(1, "").await;
+    for name in ["once", "twice"] {
+        assert!(stage.manage(stolen, username(name)).await.is_ok());
     }
-    assert!(matches!(stage.manage(identity, guess()).await, Err(Rejected::TooFast { bucket: "profiles", .. })));
+    assert!(matches!(stage.manage(stolen, username("again")).await, Err(Rejected::TooFast { bucket: "profiles", .. })));
     assert!(stage.manage(identity, Manage::Show).await.is_ok());
-    assert!(stage.manage(identity, Manage::Logins).await.is_ok());
+    assert_eq!(stage.manage(identity, Manage::EndLogin(stolen.login)).await, Ok(View::Done));
+    assert_eq!(stage.manage(identity, Manage::EndOtherLogins).await, Ok(View::Done));
+    let change = Manage::Password { old: Password::given(RIGHT), new: password("battery staple") };
+    assert_eq!(stage.manage(identity, change).await, Ok(View::Done));
+    let wrong = Manage::Delete { password: Password::given("wrong horse") };
+    assert_eq!(stage.manage(identity, wrong).await, Err(Rejected::WrongPassword), "as often as the password may be tried");
+    assert_eq!(stage.manage(identity, Manage::EndAllLogins).await, Ok(View::Done));
 }
 
 #[tokio::test(start_paused = true)]

@@ -50,6 +50,65 @@ async fn a_search_ranks_by_username_and_tells_nothing_of_blocks() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_small_page_holds_the_best_however_many_are_found_before() {
+    let stage = Stage::new().await;
+    for number in 2..=7 {
+        rename(&stage, number, &format!("zoe{number}"), "Ann").await;
+    }
+    rename(&stage, 8, "annika", "x").await;
+    let mut dan = stage.connect(9).await;
+    assert_eq!(search(&mut dan, "ann", Some(1)).await, Ok(vec![8]), "names come first in the index and last in rank");
+    for blocked in [8, 2, 3, 4, 5, 6] {
+        dan.ask(relate(blocked, Step::Block)).await.expect("may block");
+    }
+    assert_eq!(search(&mut dan, "ann", Some(1)).await, Ok(vec![7]), "whom he blocks takes no place");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_block_needs_somebody_on_the_other_side() {
+    let stage = Stage::new().await;
+    let mut ann = stage.connect(1).await;
+    ann.ask(relate(4, Step::Block)).await.expect("may block");
+    for number in [3, 4] {
+        stage.node.accounts().delete(user(number)).await.expect("it is there");
+    }
+    for (peer, step) in [(77, Step::Unblock), (3, Step::Unblock), (77, Step::Block), (3, Step::Block)] {
+        assert_eq!(ann.ask(relate(peer, step)).await, Err(Rejected::NoSuchUser), "{peer} {step:?}");
+    }
+    assert!(ann.ask(relate(2, Step::Unblock)).await.is_ok(), "nothing stood");
+    assert!(ann.ask(relate(4, Step::Unblock)).await.is_ok(), "a block that stands can be ended");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_hides_is_as_gone_to_those_who_watch_and_may_not_see_him_now() {
+    let stage = Stage::new().await;
+    let (_, identity) = stage.log_in(2, "").await;
+    let mut ben = stage.connect_as(identity).await;
+    let (mut ann, mut cat) = (stage.connect(1).await, stage.connect(3).await);
+    ann.ask(relate(2, ASK)).await.expect("may ask");
+    ben.ask(relate(1, Step::Accept)).await.expect("was asked");
+    cat.post(direct(2, 3), "k", "x").await;
+    for watcher in [&mut ann, &mut cat] {
+        let here = vec![PresenceView { user: user(2), online: true, last_seen: None }];
+        assert_eq!(watcher.ask(Command::Watch { users: vec![user(2)] }).await, Ok(View::Watching(here)));
+    }
+    let show = |presence| {
+        let privacy = Some(Privacy { presence, ..Privacy::default() });
+        stage.manage(identity, Manage::Profile(Box::new(ProfileChange { privacy, ..ProfileChange::default() })))
+    };
+    show(Audience::Friends).await.expect("may hide");
+    assert_eq!(cat.event(told).await, (2, false, None), "as if he had gone");
+    assert_eq!(ann.heard().await.iter().find_map(told), None, "friends see him as before");
+    show(Audience::Nobody).await.expect("may hide");
+    assert_eq!(ann.event(told).await, (2, false, None));
+    ben.disconnect();
+    for watcher in [&mut ann, &mut cat] {
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        assert_eq!(watcher.heard().await.iter().find_map(told), None, "they do not watch any more");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn searches_have_a_share_of_their_own() {
     let mut limits = Limits::default();
     limits.set(Limit::SearchesBurst, 2);
@@ -178,6 +237,7 @@ async fn who_blocks_or_hides_is_not_told_of_any_more() {
     let hidden = Privacy { presence: Audience::Nobody, ..Privacy::default() };
     let change = ProfileChange { privacy: Some(hidden), ..ProfileChange::default() };
     stage.manage(identity, Manage::Profile(Box::new(change))).await.expect("may hide");
+    assert_eq!(cat.event(told).await, (2, false, None), "for the last time");
     let _ben = stage.connect(2).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     cat.take_ready();
