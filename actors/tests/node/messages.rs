@@ -154,7 +154,10 @@ async fn reactions_are_a_set_for_each_user_and_counted_for_all() {
     let (mut ann, mut ben) = two(&stage).await;
     ann.post(PAIR(), "k1", "x").await;
     ann.done(react("r1", 1, "+", true)).await;
-    ann.done(react("r2", 1, "+", true)).await;
+    let again = ann.done(react("r2", 1, "+", true)).await;
+    assert_eq!((again.seq, again.duplicate), (seq(1), true), "it stands so already: the message is answered");
+    assert_eq!(ann.done(react("r2", 1, "?", false)).await.seq, seq(1), "nor is there anything to take back");
+    assert_eq!(ann.conversation(PAIR()).await.tail.seq, seq(2), "neither is an entry");
     ben.done(react("r1", 1, "+", true)).await;
     ben.done(react("r2", 1, "!", true)).await;
     let history = ann.history(PAIR()).await;
