@@ -205,9 +205,8 @@ async fn its_files_expire_whoever_shows_them() {
         upload(&stage, media(number, 1)).await;
     }
     upload(&stage, media(1_000, 2)).await;
-    let post = |conversation, file| {
-        Command::Post { conversation, client_key: key("k"), content: Content::default(), media: vec![MediaId(file)] }
-    };
+    let post =
+        |conversation, file| Command::Post { conversation, client_key: key("k"), content: Content::default(), media: vec![MediaId(file)] };
     ann.done(post(direct(1, 2), 7)).await;
     delete(&stage, 1).await;
     erased(&stage).await;

@@ -235,6 +235,37 @@ async fn what_a_user_has_cleared_or_hidden_is_not_shown_to_him() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_edit_of_what_a_user_has_cleared_or_hidden_does_not_bring_it_back() {
+    let stage = Stage::new().await;
+    let (mut ann, mut ben) = two(&stage).await;
+    for number in 1..=3 {
+        ann.post(PAIR(), &format!("k{number}"), "x").await;
+    }
+    let set = |key_text: &str, setting| Command::Set { conversation: PAIR(), client_key: key(key_text), setting };
+    ben.ask(set("s1", Wish::Clear(seq(1)))).await.expect("anyone may");
+    ben.ask(set("s2", Wish::Hide(seq(2)))).await.expect("anyone may");
+    let is_erased = |shown: &Shown| matches!(shown.entry.act, Act::Erased(Erased { message: false, .. }));
+    for (nth, (target, erased)) in [(3, false), (1, true), (3, false), (2, true)].into_iter().enumerate() {
+        ann.done(edit(&format!("e{nth}"), target, "secret")).await;
+        let last = ben.conversation(PAIR()).await.last.expect("written to");
+        assert_eq!(is_erased(&last), erased, "an edit of {target}");
+        let list = Query::Conversations { cursor: None, limit: None };
+        let Ok(View::Conversations { page, .. }) = ben.query(list).await else { unreachable!("no page") };
+        assert_eq!(is_erased(page[0].last.as_ref().expect("written to")), erased, "an edit of {target}, in the list");
+    }
+    let expected = [false, false, false, true, false, true];
+    let history = ben.history(PAIR()).await;
+    assert_eq!(history.entries.iter().map(is_erased).collect::<Vec<_>>(), expected);
+    let cursor = Cursor { incarnation: history.tail.incarnation, seq: seq(3) };
+    let Ok(View::Sync(view)) = ben.query(Query::Sync { user: None, conversations: vec![(PAIR(), cursor)] }).await else {
+        unreachable!("no sync")
+    };
+    let Resumed::Complete(entries) = &view.conversations[0].2 else { unreachable!("{view:?}") };
+    assert_eq!(entries.iter().map(is_erased).collect::<Vec<_>>(), expected[2..]);
+    assert!(!ann.history(PAIR()).await.entries.iter().any(is_erased), "the other one sees all of it");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_is_found_by_its_number_by_those_who_may_read_it() {
     let stage = Stage::new().await;
     let (mut ann, mut ben) = two(&stage).await;
