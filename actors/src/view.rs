@@ -118,7 +118,8 @@ pub struct Appended {
     pub id: MessageId,
     /// When.
     pub at: Timestamp,
-    /// Whether the client key was stored before: then these are the first values (G3).
+    /// Whether the client key was stored before: then these are the first values (G3). Also where a reaction changes
+    /// nothing: then these are the message's.
     pub duplicate: bool,
 }
 

@@ -1,10 +1,12 @@
 //! Conversations as one member sees them: one, a page of all, and the members of one.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use crate::command::Cursor;
+use crate::conversation::amend::erased;
 use crate::entry::Head;
-use crate::id::{ConversationId, LogId, UserId};
+use crate::id::{ConversationId, LogId, Seq, UserId};
 use crate::limits::Limit;
 use crate::node::Node;
 use crate::rejected::Rejected;
@@ -24,7 +26,7 @@ pub(super) async fn one(node: &Node, viewer: UserId, conversation: ConversationI
     if let Some(last) = view.last.take() {
         // One conversation alone is shown whole: with the viewer's own reactions.
         let entry = (*last.entry).clone();
-        view.last = shown::overlaid(node, viewer, conversation, vec![entry]).await?.pop();
+        view.last = shown::overlaid(node, viewer, conversation, view.preferences.cleared.0, vec![entry]).await?.pop();
     }
     Ok(View::Conversation(Box::new(view)))
 }
@@ -87,10 +89,22 @@ pub(super) async fn views(node: &Node, viewer: UserId, listed: &[(ConversationId
     let overviews = overviews(node, viewer, &ids).await?;
     let mut views: Vec<_> = ids.into_iter().zip(overviews).filter_map(|(id, overview)| view(viewer, id, overview)).collect();
     for view in &mut views {
+        if let Some(last) = &mut view.last
+            && let Some(target) = shown::edited(&last.entry)
+            && (target <= view.preferences.cleared.0 || is_hidden(node, viewer, view.id, target).await?)
+        {
+            last.entry = Arc::new(erased(&last.entry));
+        }
         view.last = view.last.take().filter(|last| shown::bytes(last) <= bytes_left);
         bytes_left -= view.last.as_ref().map_or(0, shown::bytes);
     }
     Ok(views)
+}
+
+/// Whether the viewer has hidden this entry.
+async fn is_hidden(node: &Node, viewer: UserId, conversation: ConversationId, seq: Seq) -> Result<bool, Rejected> {
+    let hidden = node.world().store.hidden(viewer, conversation, seq.bucket(), seq.bucket()).await.map_err(unavailable)?;
+    Ok(hidden.iter().any(|(_, bits)| bits.has(seq.offset())))
 }
 
 pub(super) async fn page(node: &Node, viewer: UserId, cursor: Option<String>, limit: Option<u64>) -> Result<View, Rejected> {

@@ -41,7 +41,7 @@ pub(super) async fn part(
     Ok(View::History(HistoryView {
         conversation,
         tail,
-        entries: shown::overlaid(node, viewer, conversation, entries).await?,
+        entries: shown::overlaid(node, viewer, conversation, standing.floor, entries).await?,
         floor: standing.floor,
         more,
     }))

@@ -29,7 +29,7 @@ pub(super) async fn by_number(node: &Node, viewer: UserId, id: MessageId) -> Res
     };
     // A segment may be bound to a bucket that drew another one in the end (N3).
     let entry = read(node, conversation, seq).await?.filter(|entry| entry.id == id && entry.act.is_message()).ok_or_else(absent)?;
-    let shown = shown::overlaid(node, viewer, conversation, vec![entry]).await?.pop().ok_or_else(absent)?;
+    let shown = shown::overlaid(node, viewer, conversation, standing.floor, vec![entry]).await?.pop().ok_or_else(absent)?;
     let tail = Cursor { incarnation: standing.head.incarnation, seq: standing.readable };
     Ok(View::Message(conversation, tail, shown))
 }
@@ -49,7 +49,11 @@ pub(crate) async fn attachment(
         return Err(absent());
     }
     let entry = read(node, conversation, seq).await?.ok_or_else(absent)?;
-    let shown = shown::overlaid(node, viewer, conversation, vec![entry]).await?.pop().filter(|shown| !shown.hidden).ok_or_else(absent)?;
+    let shown = shown::overlaid(node, viewer, conversation, standing.floor, vec![entry])
+        .await?
+        .pop()
+        .filter(|shown| !shown.hidden)
+        .ok_or_else(absent)?;
     let target = Target {
         entry: shown.entry,
         amendment: shown.amendment.map(|amendment| *amendment).unwrap_or_default(),

@@ -1,5 +1,9 @@
 //! Entries as one viewer is shown them: with what became of messages, and the viewer's own reactions; without what the
-//! viewer has hidden, and without what was deleted while it was read.
+//! viewer has hidden, and without what was deleted while it was read. An edit of a message that the viewer has hidden or
+//! cleared is shown without what it says.
+//!
+//! A live push of an edit is rendered once for all members, so this is not applied to it: a client that hid or cleared a
+//! message ignores later edits of it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +22,7 @@ pub(super) async fn overlaid(
     node: &Node,
     viewer: UserId,
     conversation: ConversationId,
+    floor: Seq,
     entries: Vec<Entry>,
 ) -> Result<Vec<Shown>, Rejected> {
     let (Some(first), Some(last)) = (entries.first().map(|entry| entry.seq), entries.last().map(|entry| entry.seq)) else {
@@ -30,22 +35,31 @@ pub(super) async fn overlaid(
     let reacted: Vec<Seq> = amendments.iter().filter(|(_, amendment)| !amendment.reactions.is_empty()).map(|(seq, _)| *seq).collect();
     let own = if reacted.is_empty() { vec![] } else { store.reactions_of(conversation, viewer, &reacted).await.map_err(unavailable)? };
     let mut own: BTreeMap<_, _> = reacted.into_iter().zip(own).collect();
+    // What an edit of the page edits may stand before the page.
+    let oldest = entries.iter().filter_map(edited).filter(|target| *target > floor).fold(first, Seq::min);
     let hidden: BTreeMap<_, _> =
-        store.hidden(viewer, conversation, first.bucket(), last.bucket()).await.map_err(unavailable)?.into_iter().collect();
+        store.hidden(viewer, conversation, oldest.bucket(), last.bucket()).await.map_err(unavailable)?.into_iter().collect();
+    let is_hidden = |seq: Seq| hidden.get(&seq.bucket()).is_some_and(|bits| bits.has(seq.offset()));
     let mut amendments = amendments;
     let shown = entries.into_iter().map(|entry| {
         let seq = entry.seq;
-        let is_hidden = hidden.get(&seq.bucket()).is_some_and(|bits| bits.has(seq.offset()));
+        let entry = if edited(&entry).is_some_and(|target| target <= floor || is_hidden(target)) { erased(&entry) } else { entry };
+        let is_hidden = is_hidden(seq);
         let own_reactions = own.remove(&seq).filter(|_| !is_hidden).unwrap_or_default();
         one(entry, amendments.remove(&seq), own_reactions, is_hidden)
     });
     Ok(shown.collect())
 }
 
+/// The message that this entry edits.
+pub(super) fn edited(entry: &Entry) -> Option<Seq> {
+    if let Act::Edited { target, .. } = entry.act { Some(target) } else { None }
+}
+
 /// One entry with what is known of it.
 pub(super) fn one(entry: Entry, amendment: Option<Amendment>, own_reactions: Vec<crate::content::Reaction>, hidden: bool) -> Shown {
     let gone = hidden || amendment.as_ref().is_some_and(|amendment| amendment.deleted.is_some());
-    let entry = if gone && matches!(entry.act, Act::Message(_)) { erased(&entry) } else { entry };
+    let entry = if gone && matches!(entry.act, Act::Message(_) | Act::Edited { .. }) { erased(&entry) } else { entry };
     let amendment = amendment.filter(|_| !hidden).map(Box::new);
     Shown { entry: Arc::new(entry), amendment, own_reactions, hidden }
 }

@@ -104,7 +104,7 @@ async fn above(
         Resumed::Complete(_) | Resumed::Gap { .. } if cursor.seq < floor => Ok(Resumed::TooLong { floor }),
         Resumed::Complete(entries) => {
             let entries = entries.into_iter().map(|shown| Arc::unwrap_or_clone(shown.entry)).collect();
-            Ok(Resumed::Complete(shown::overlaid(node, viewer, conversation, entries).await?))
+            Ok(Resumed::Complete(shown::overlaid(node, viewer, conversation, floor, entries).await?))
         }
         Resumed::Gap { .. } | Resumed::Reset(_) | Resumed::TooLong { .. } => Ok(outcome),
     }

@@ -57,6 +57,13 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Whether this act is a reaction that would change nothing: such a one is answered with the message, without an entry.
+    pub fn stands(&self, act: &Act) -> bool {
+        if let Act::Reacted { reaction, on, .. } = act { self.own.contains(reaction) == *on } else { false }
+    }
+}
+
 /// What an edit makes of a message: what it answers, forwards and carries stays.
 fn edited(before: &Content, by: &Content) -> Content {
     Content {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::account::Standing;
 use crate::command::Command;
 use crate::content::{ClientKey, Content};
-use crate::entry::{Act, Digest, GroupChange};
+use crate::entry::{Act, Digest, Entry, GroupChange};
 use crate::id::{Seq, UserId};
 use crate::limits::Limit;
 use crate::log::keys::{Known, Stored};
@@ -317,6 +317,11 @@ impl Running {
             (Done::Read(target), Some(act), Some(key)) => {
                 let limits = Arc::clone(&self.node.world().limits);
                 let judged = self.state().propose_amendment(request.user, &act, &target, request.arrived, &limits);
+                if judged.is_ok() && target.stands(&act) {
+                    let Entry { seq, pos, id, at, .. } = *target.entry;
+                    let message = Appended { conversation: self.id, seq, pos, id, at, duplicate: true };
+                    return request.reply.settle(Ok(View::Appended(message)));
+                }
                 if let Err(rejected) = judged.and_then(|()| self.admit(&request)) {
                     return request.reply.settle(Err(rejected));
                 }

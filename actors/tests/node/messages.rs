@@ -156,7 +156,10 @@ async fn reactions_are_a_set_for_each_user_and_counted_for_all() {
     let (mut ann, mut ben) = two(&stage).await;
     ann.post(PAIR(), "k1", "x").await;
     ann.done(react("r1", 1, "+", true)).await;
-    ann.done(react("r2", 1, "+", true)).await;
+    let again = ann.done(react("r2", 1, "+", true)).await;
+    assert_eq!((again.seq, again.duplicate), (seq(1), true), "it stands so already: the message is answered");
+    assert_eq!(ann.done(react("r2", 1, "?", false)).await.seq, seq(1), "nor is there anything to take back");
+    assert_eq!(ann.conversation(PAIR()).await.tail.seq, seq(2), "neither is an entry");
     ben.done(react("r1", 1, "+", true)).await;
     ben.done(react("r2", 1, "!", true)).await;
     let history = ann.history(PAIR()).await;
@@ -231,6 +234,37 @@ async fn what_a_user_has_cleared_or_hidden_is_not_shown_to_him() {
     let query = Query::Sync { user: None, conversations: vec![(PAIR(), cursor(Seq::ZERO))] };
     let Ok(View::Sync(view)) = ben.query(query).await else { unreachable!("no sync") };
     assert_eq!(view.conversations[0].2, Resumed::TooLong { floor: seq(5) });
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edit_of_what_a_user_has_cleared_or_hidden_does_not_bring_it_back() {
+    let stage = Stage::new().await;
+    let (mut ann, mut ben) = two(&stage).await;
+    for number in 1..=3 {
+        ann.post(PAIR(), &format!("k{number}"), "x").await;
+    }
+    let set = |key_text: &str, setting| Command::Set { conversation: PAIR(), client_key: key(key_text), setting };
+    ben.ask(set("s1", Wish::Clear(seq(1)))).await.expect("anyone may");
+    ben.ask(set("s2", Wish::Hide(seq(2)))).await.expect("anyone may");
+    let is_erased = |shown: &Shown| matches!(shown.entry.act, Act::Erased(Erased { message: false, .. }));
+    for (nth, (target, erased)) in [(3, false), (1, true), (3, false), (2, true)].into_iter().enumerate() {
+        ann.done(edit(&format!("e{nth}"), target, "secret")).await;
+        let last = ben.conversation(PAIR()).await.last.expect("written to");
+        assert_eq!(is_erased(&last), erased, "an edit of {target}");
+        let list = Query::Conversations { cursor: None, limit: None };
+        let Ok(View::Conversations { page, .. }) = ben.query(list).await else { unreachable!("no page") };
+        assert_eq!(is_erased(page[0].last.as_ref().expect("written to")), erased, "an edit of {target}, in the list");
+    }
+    let expected = [false, false, false, true, false, true];
+    let history = ben.history(PAIR()).await;
+    assert_eq!(history.entries.iter().map(is_erased).collect::<Vec<_>>(), expected);
+    let cursor = Cursor { incarnation: history.tail.incarnation, seq: seq(3) };
+    let Ok(View::Sync(view)) = ben.query(Query::Sync { user: None, conversations: vec![(PAIR(), cursor)] }).await else {
+        unreachable!("no sync")
+    };
+    let Resumed::Complete(entries) = &view.conversations[0].2 else { unreachable!("{view:?}") };
+    assert_eq!(entries.iter().map(is_erased).collect::<Vec<_>>(), expected[2..]);
+    assert!(!ann.history(PAIR()).await.entries.iter().any(is_erased), "the other one sees all of it");
 }
 
 #[tokio::test(start_paused = true)]
