@@ -317,7 +317,7 @@ async fn a_picture_is_an_own_one_and_the_one_before_expires() {
     }));
     assert_eq!(show(Some(2)).await, Ok(Some(2)));
     assert!(!is_gone(1).await, "the store did not answer");
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     assert!(is_gone(1).await, "it was tried again");
     assert_eq!(show(None).await, Ok(None));
     assert!(is_gone(1).await && is_gone(2).await);
