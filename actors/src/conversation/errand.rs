@@ -46,6 +46,8 @@ pub(crate) enum Errand {
     Invite(UserId, Vec<UserId>, Timestamp),
     /// Read a message for this user, who wants to change it; with its edits if it is to be deleted.
     Read(UserId, Seq, bool),
+    /// Read a message for this user, who wants to react to it and so must see it.
+    React(UserId, Seq),
     /// Look up the file that this user wants to be the group's picture.
     Picture(UserId, MediaId),
     /// Read the entry that made the one who asks a member.
@@ -69,12 +71,14 @@ pub(crate) struct Post {
     pub card: bool,
     /// The files that it names.
     pub media: Vec<MediaId>,
+    /// The message that it answers, which must be there for its author.
+    pub answers: Option<Seq>,
 }
 
 impl Post {
     /// A message of this user that needs nothing.
     pub(crate) fn of(author: UserId) -> Self {
-        Self { author, introduce: false, number: false, card: false, media: vec![] }
+        Self { author, introduce: false, number: false, card: false, media: vec![], answers: None }
     }
 }
 
@@ -146,6 +150,10 @@ pub(super) async fn run(node: &Node, id: ConversationId, tail: Seq, errand: Erra
             Ok(Done::Known)
         }
         Errand::Read(user, seq, whole) => Ok(Done::Read(Box::new(read(node, id, user, seq, whole).await?))),
+        Errand::React(user, seq) => {
+            visible(node, id, user, seq).await?;
+            Ok(Done::Read(Box::new(read(node, id, user, seq, false).await?)))
+        }
         Errand::Picture(user, file) => Ok(Done::Picture(files::picture(node, user, file).await?)),
         Errand::Find(seq) => {
             let entry = entry(node, id, seq).await?.ok_or(Rejected::Internal)?;
@@ -167,6 +175,12 @@ async fn ask<T>(node: &Node, call: impl Future<Output = Result<T, StoreError>>) 
 
 async fn ready(node: &Node, id: ConversationId, tail: Seq, post: &Post) -> Result<Ready, Rejected> {
     let mut ready = Ready::default();
+    if let Some(seq) = post.answers {
+        visible(node, id, post.author, seq).await?;
+        if amendment(node, id, seq).await?.deleted.is_some() {
+            return Err(Rejected::MessageDeleted { seq });
+        }
+    }
     if !post.media.is_empty() {
         ready.attachments = files::attachments(node, post.author, &post.media).await?;
     }
@@ -227,6 +241,19 @@ async fn amendment(node: &Node, id: ConversationId, seq: Seq) -> Result<Amendmen
     Ok(rows.pop().map(|(_, amendment)| amendment).unwrap_or_default())
 }
 
+/// Whether an entry is there for this user, who has neither cleared nor hidden it.
+async fn visible(node: &Node, id: ConversationId, user: UserId, seq: Seq) -> Result<(), Rejected> {
+    let store = &node.world().store;
+    let preferences = ask(node, store.preferences(user, &[id])).await?.pop().unwrap_or_default();
+    let is_cleared = seq <= preferences.cleared.0;
+    if is_cleared || is_hidden(node, user, id, seq).await? { Err(Rejected::NoSuchEntry { seq }) } else { Ok(()) }
+}
+
+async fn is_hidden(node: &Node, user: UserId, id: ConversationId, seq: Seq) -> Result<bool, Rejected> {
+    let hidden = ask(node, node.world().store.hidden(user, id, seq.bucket(), seq.bucket())).await?;
+    Ok(hidden.iter().any(|(_, bits)| bits.has(seq.offset())))
+}
+
 async fn read(node: &Node, id: ConversationId, user: UserId, seq: Seq, whole: bool) -> Result<Target, Rejected> {
     let store = &node.world().store;
     let message = entry(node, id, seq).await?.ok_or(Rejected::NoSuchEntry { seq })?;
@@ -259,9 +286,7 @@ async fn source(node: &Node, user: UserId, from: ConversationId, seq: Seq) -> Re
         Err(rejected) => Err(rejected),
         Ok(standing) if !standing.shows(seq) => Err(absent()),
         Ok(_) => {
-            let hidden = ask(node, node.world().store.hidden(user, from, seq.bucket(), seq.bucket())).await?;
-            let is_hidden = hidden.iter().any(|(_, bits)| bits.has(seq.offset()));
-            if is_hidden {
+            if is_hidden(node, user, from, seq).await? {
                 Err(absent())
             } else {
                 let amendment = amendment(node, from, seq).await?;

@@ -64,15 +64,17 @@ impl Running {
 
     /// What must be readied before a message of this user is stored; mostly nothing.
     fn goes_with(&self, request: &Request) -> Option<Post> {
-        let media = if let Command::Post { media, .. } = &request.command { media.clone() } else { vec![] };
+        let (media, answers) =
+            if let Command::Post { media, content, .. } = &request.command { (media.clone(), content.reply_to) } else { (vec![], None) };
         let post = Post {
             author: request.user,
             introduce: !self.introduced,
             number: self.state.as_ref().and_then(|state| state.direct()).is_some_and(|direct| direct.number.is_none()),
             card: !self.cards.contains_key(&request.user),
             media,
+            answers,
         };
-        (post.introduce || post.number || post.card || !post.media.is_empty()).then_some(post)
+        (post.introduce || post.number || post.card || !post.media.is_empty() || post.answers.is_some()).then_some(post)
     }
 
     fn offer_post(&mut self, request: Box<Request>, act: Act, key: ClientKey) {
@@ -216,15 +218,15 @@ impl Running {
             // Judged before the message is read as well, so that a stranger learns nothing, and costs nothing.
             Command::Edit { target, .. } => {
                 state.may(user, Deed::Edit { own: true }, now)?;
-                reading(user, *target, false, tail, act)
+                reading(*target, tail, Errand::Read(user, *target, false), act)
             }
             Command::React { target, .. } => {
                 state.may(user, Deed::React, now)?;
-                reading(user, *target, false, tail, act)
+                reading(*target, tail, Errand::React(user, *target), act)
             }
             Command::Delete { target, .. } => {
                 state.may(user, Deed::Delete { own: true, author: state.role(user) }, now)?;
-                reading(user, *target, true, tail, act)
+                reading(*target, tail, Errand::Read(user, *target, true), act)
             }
             Command::CreateGroup { name, members, open, .. } => {
                 let act = state.propose_creation(user, name, members, *open, &limits)?;
@@ -342,9 +344,9 @@ impl Running {
 }
 
 /// A message must be read before a change of it can be judged.
-fn reading(user: UserId, target: Seq, whole: bool, tail: Seq, act: Act) -> Result<Proposal, Rejected> {
+fn reading(target: Seq, tail: Seq, errand: Errand, act: Act) -> Result<Proposal, Rejected> {
     if target == Seq::ZERO || target > tail {
         return Err(Rejected::NoSuchEntry { seq: target });
     }
-    Ok(Proposal::After(Errand::Read(user, target, whole), act))
+    Ok(Proposal::After(errand, act))
 }

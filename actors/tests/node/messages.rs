@@ -33,6 +33,11 @@ fn react(client_key: &str, target: u64, how: &str, on: bool) -> Command {
     Command::React { conversation: PAIR(), client_key: key(client_key), target: seq(target), reaction, on }
 }
 
+fn reply(client_key: &str, target: u64) -> Command {
+    let content = Content { reply_to: Some(seq(target)), ..text("so") };
+    Command::Post { conversation: PAIR(), client_key: key(client_key), content, media: vec![] }
+}
+
 fn forward(to: ConversationId, client_key: &str, from: ConversationId, target: u64) -> Command {
     Command::Forward { conversation: to, client_key: key(client_key), from, target: seq(target) }
 }
@@ -125,6 +130,7 @@ async fn what_is_deleted_is_gone_and_its_repetition_is_still_the_same_post() {
         assert_eq!(ann.ask(delete(PAIR(), "d2", 2)).await, Err(Rejected::MessageDeleted { seq: seq(2) }));
         assert_eq!(ann.ask(edit("e2", 2, "x")).await, Err(Rejected::MessageDeleted { seq: seq(2) }));
         assert_eq!(ann.ask(react("r1", 2, "+", true)).await, Err(Rejected::MessageDeleted { seq: seq(2) }));
+        assert_eq!(ann.ask(reply("a1", 2)).await, Err(Rejected::MessageDeleted { seq: seq(2) }));
         assert!(matches!(ann.ask(crate::world::post(PAIR(), "k2", "other")).await, Err(Rejected::KeyReused { .. })));
     }
 }
@@ -220,6 +226,10 @@ async fn what_a_user_has_cleared_or_hidden_is_not_shown_to_him() {
     assert_eq!(ben.conversation(PAIR()).await.unread, 3, "what was cleared is not unread");
     assert_eq!(ben.ask(forward(direct(2, 3), "f1", PAIR(), 2)).await, Err(Rejected::NoSuchEntry { seq: seq(2) }));
     assert_eq!(ben.ask(forward(direct(2, 3), "f2", PAIR(), 4)).await, Err(Rejected::NoSuchEntry { seq: seq(4) }));
+    for absent in [2, 4] {
+        assert_eq!(ben.ask(react("r1", absent, "+", true)).await, Err(Rejected::NoSuchEntry { seq: seq(absent) }));
+        assert_eq!(ben.ask(reply("a1", absent)).await, Err(Rejected::NoSuchEntry { seq: seq(absent) }));
+    }
     assert_eq!(ann.history(PAIR()).await.entries.len(), 5, "the other one sees all of it");
     let last = |page: Vec<ConversationView>| page[0].last.clone().map(|last| (last.entry.seq.get(), last.hidden));
     let list = Query::Conversations { cursor: None, limit: None };
