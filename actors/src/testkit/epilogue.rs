@@ -75,7 +75,8 @@ pub(super) async fn tell(store: &dyn Store) {
     let pair = Pair::new(user(1), user(2)).expect("two users");
     let relation = Relation { from: user(1), status_from: Side::Pending, status_to: Side::Accepted, created_at: THEN, updated_at: THEN };
     store.put_bond(Bond { relation: Some(relation), ..Bond::new(pair) }, 0).await.expect("strangers before");
-    store.put_bond(Bond { relation: Some(relation), high_blocks: Some(THEN), ..Bond::new(pair) }, 1).await.expect("nobody else changes it");
+    let others = Pair::new(user(2), user(4)).expect("two users");
+    store.put_bond(Bond { high_blocks: Some(THEN), ..Bond::new(others) }, 0).await.expect("strangers before");
     store.touch(user(1), Seen { here: Some(THEN), login: None }).await.expect("touched");
 }
 
