@@ -45,6 +45,8 @@ mod notices;
 mod privacy;
 mod rest_twin;
 mod rest_strict;
+mod rest_changes;
+mod operators;
 mod long_poll;
 mod event_stream;
 mod origins;
