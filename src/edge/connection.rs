@@ -4,6 +4,7 @@
 //! test pins the size). Whatever was taken is given back by guards, on every way out.
 
 use std::net::IpAddr;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actors::credential::Identity;
@@ -47,11 +48,12 @@ pub struct Visitor {
     pub address: IpAddr,
     handover: Arc<Mutex<Option<Handover>>>,
     hung_up: Arc<Notify>,
+    stalled: Arc<AtomicBool>,
 }
 
 impl Visitor {
     fn new(address: IpAddr) -> Self {
-        Self { address, handover: Arc::default(), hung_up: Arc::default() }
+        Self { address, handover: Arc::default(), hung_up: Arc::default(), stalled: Arc::default() }
     }
     /// The same visitor, calling from this address through a proxy.
     #[must_use]
@@ -65,6 +67,10 @@ impl Visitor {
     /// Waits until the connection is to end at once.
     pub async fn hung_up(&self) {
         self.hung_up.notified().await;
+    }
+    /// Set when the connection was given up because the client took nothing.
+    pub fn stalled(&self) -> &Arc<AtomicBool> {
+        &self.stalled
     }
     /// Leaves the upgrade for the connection's task.
     pub fn hand_over(&self, handover: Handover) {

@@ -52,6 +52,7 @@ const API_HEADERS: [(HeaderName, &str); 4] = [
 
 /// Speaks HTTP on a connection until it ends or becomes a socket.
 pub async fn converse(stream: TcpStream, visitor: Visitor, router: Router, doors: &Arc<Doors>) {
+    let stalled = Arc::clone(visitor.stalled());
     let service = TowerToHyperService::new(router);
     let (counting, limits) = (Arc::clone(doors), Arc::clone(&doors.limits));
     let guest = visitor.clone();
@@ -77,7 +78,7 @@ pub async fn converse(stream: TcpStream, visitor: Visitor, router: Router, doors
         .header_read_timeout(limits.time(Limit::HeadDeadline))
         .max_headers(HEADERS_MAX)
         .max_buf_size(limits.count(Limit::HttpHeadBytes).max(HEAD_BYTES_MIN));
-    let stream = TokioIo::new(Patient::new(stream, limits.time(Limit::WriteStall)));
+    let stream = TokioIo::new(Patient::new(stream, limits.time(Limit::WriteStall), stalled));
     let connection = builder.serve_connection(stream, service).with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {

@@ -5,6 +5,8 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -16,14 +18,16 @@ use tokio::time::{Sleep, sleep};
 pub struct Patient<S> {
     stream: S,
     stall: Duration,
+    /// Set when it has stood still for too long.
+    stalled: Arc<AtomicBool>,
     /// Runs since a write stands still.
     patience: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Patient<S> {
-    /// A stream whose writes may stand still for `stall`.
-    pub fn new(stream: S, stall: Duration) -> Self {
-        Self { stream, stall, patience: None }
+    /// A stream whose writes may stand still for `stall`; `stalled` is set before it ends for that.
+    pub fn new(stream: S, stall: Duration, stalled: Arc<AtomicBool>) -> Self {
+        Self { stream, stall, stalled, patience: None }
     }
 
     /// The stream itself.
@@ -39,6 +43,7 @@ impl<S> Patient<S> {
         }
         let stall = self.stall;
         ready!(self.patience.get_or_insert_with(|| Box::pin(sleep(stall))).as_mut().poll(context));
+        self.stalled.store(true, Ordering::Relaxed);
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer takes nothing")))
     }
 }
@@ -86,7 +91,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_write_that_stands_still_ends_it_and_a_slow_one_does_not() {
         let (ours, mut theirs) = duplex(4);
-        let mut patient = Patient::new(ours, Duration::from_secs(30));
+        let mut patient = Patient::new(ours, Duration::from_secs(30), Arc::default());
         let began = Instant::now();
         let reading = async {
             for _ in 0..5 {
@@ -100,5 +105,6 @@ mod tests {
         let began = Instant::now();
         let stalled = patient.write_all(&[7; 4]).await.expect_err("nobody reads");
         assert_eq!((stalled.kind(), began.elapsed().as_secs()), (io::ErrorKind::TimedOut, 30));
+        assert!(patient.stalled.load(Ordering::Relaxed), "and says why");
     }
 }

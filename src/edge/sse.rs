@@ -5,6 +5,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use actors::event::{Announcement, Event};
 use actors::limits::Limit;
@@ -72,7 +73,11 @@ impl Stream {
     async fn run(mut self, visitor: Visitor) {
         let counted = Counted::in_gauge(&self.doors.metrics.edge.connections[SSE]);
         let since = self.doors.seconds();
-        let ending = self.pump().await;
+        let ending = match self.pump().await {
+            // The connection noticed before we did that nothing is taken.
+            Ending::Gone if visitor.stalled().load(Ordering::Relaxed) => Ending::Aborted(CloseReason::Slow),
+            ending => ending,
+        };
         if let Ending::Aborted(_) = ending {
             visitor.hang_up();
         }
