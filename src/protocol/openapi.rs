@@ -148,7 +148,7 @@ fn plain(route: &PlainRoute) -> Value {
         parameters.push(word("name", json!({"type": "string"})));
         parameters.push(word("purpose", json!({"type": "string", "enum": ["attachment", "picture"]})));
         parameters.push(word("expires_in", json!({"type": "integer", "minimum": 1})));
-        operation["requestBody"] = json!({"required": true, "content": {"application/octet-stream": {"schema": {}}}});
+        operation["requestBody"] = json!({"required": false, "content": {"application/octet-stream": {"schema": {}}}});
     }
     if !parameters.is_empty() {
         operation["parameters"] = json!(parameters);
