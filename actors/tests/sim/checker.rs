@@ -434,6 +434,8 @@ impl<'a> Judge<'a> {
 fn note<'a>(key: &mut Key<'a>, end: &'a End, act: &'a Act) {
     key.acts.push(act);
     match end {
+        // It stood so already: nothing was written, and the answer names the message.
+        End::Acked(ack) if ack.duplicate && matches!(act, Act::Reacted { target, .. } if *target == ack.seq) => {}
         End::Acked(ack) => key.acks.push((ack, act)),
         End::Refused(Rejected::Unknown) | End::Cut => key.open = true,
         End::Refused(_) => key.refused = true,
