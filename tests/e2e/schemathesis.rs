@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 use crate::rest;
 use crate::server::Options;
 
-/// It would end the login with which everything else is asked. It stays in the document, so that nobody tries it as a
-/// method that the path does not take.
-const ENDS_ALL: &str = "login.end_all";
+/// They would end the login with which everything else is asked: schemathesis takes the names that one answer tells for
+/// the next request. They stay in the document, so that nobody tries them as methods that the path does not take.
+const ENDING: [&str; 2] = ["login.end_all", "login.end"];
 /// Requests of each operation, at least.
 const EXAMPLES: u64 = 20;
 /// That data of the right form is accepted is not among them: rules over two fields are in no schema.
@@ -109,11 +109,12 @@ async fn the_document_holds_for_whatever_is_asked() {
                 "--seed",
                 &seed.to_string(),
                 "--workers",
-                "2",
+                "1", // two stumble over one another in CPython 3.11's parser
                 "--continue-on-failure",
                 "--no-shrink",
             ])
-            .args(["--suppress-health-check", "all", "--warnings", "off", "--exclude-operation-id", ENDS_ALL])
+            .args(["--suppress-health-check", "all", "--warnings", "off"])
+            .args(ENDING.iter().flat_map(|id| ["--exclude-operation-id", id]))
             .args(["--report", "ndjson", "--report-ndjson-path", "report.ndjson"])
             .args(only.iter().flat_map(|path| ["--include-path", path]))
             .current_dir(folder.path());
@@ -153,7 +154,8 @@ async fn the_document_holds_for_whatever_is_asked() {
 fn asked_too_seldom<'d>(document: &'d Value, counts: &BTreeMap<String, u64>) -> Vec<&'d str> {
     let mut short = Vec::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
-        for method in item.as_object().expect("methods").keys().filter(|method| item[*method]["operationId"] != ENDS_ALL) {
+        for method in item.as_object().expect("methods").keys().filter(|method| ENDING.iter().all(|id| item[*method]["operationId"] != *id))
+        {
             let asked = counts.get(&format!("{} {path}", method.to_uppercase())).copied().unwrap_or_default();
             // Without a parameter there is nothing to vary.
             let varies = !item[method]["parameters"].is_null() || !item[method]["requestBody"].is_null();
